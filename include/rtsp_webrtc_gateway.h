@@ -871,9 +871,9 @@ typedef enum rtsp_webrtc_gateway_config_flags {
     /**
      * Be a TURN server (RFC 8656) for the gateway's own viewers, which relays to this gateway and to
      * nothing else: over TLS and TCP on the ports of listen_http() with LISTEN_MEDIA, over TCP on that of
-     * CONFIG_ICE_TCP. Each answer names it in a Link header, with credentials for this session that
-     * begin nothing after a day: on a listener with LISTEN_MEDIA under the name of its own URL, otherwise
-     * at the TCP port for media.
+     * CONFIG_ICE_TCP, over UDP on udp_bind. Each answer names it in Link headers, with credentials for this
+     * session that begin nothing after a day: on a listener with LISTEN_MEDIA under the name of its own URL,
+     * otherwise at the addresses of its candidates.
      */
     RTSP_WEBRTC_GATEWAY_CONFIG_TURN = 2,
 } rtsp_webrtc_gateway_config_flags;
@@ -2786,7 +2786,10 @@ typedef struct rtsp_webrtc_gateway_session_info {
      * CONFIG_ICE_TCP). 0: ICE has not selected an address yet.
      */
     int32_t protocol;
-    /** Whether the viewer relays by TURN (CONFIG_TURN): 0: it does not; 1: it does, over TCP; 2: over TLS. */
+    /**
+     * Whether the viewer relays by TURN (CONFIG_TURN): 0: it does not; 1: it does, over TCP; 2: over TLS; 3: over
+     * UDP.
+     */
     uint32_t relay;
 } rtsp_webrtc_gateway_session_info;
 
@@ -3029,7 +3032,7 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   "sheds", "switches"}}
  * - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
  *   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
- *   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp", "tcp", "turn-tcp" or "turn-tls"), "peer", "label", "bytes_sent", "packets_sent",
+ *   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp", "tcp", "turn-udp", "turn-tcp" or "turn-tls"), "peer", "label", "bytes_sent", "packets_sent",
  *   "nacks", "retransmits", "padding_packets", "padding_bytes", "plis", "overflows", "stills",
  *   "skips", "sheds", "variant" (the stream whose video is shown), "variant_name", "detail" (enum
  *   rtsp_webrtc_gateway_detail in lower case), "reason" (enum

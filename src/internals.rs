@@ -54,9 +54,9 @@ pub mod sdp {
 /// One viewer.
 pub mod session {
     pub use crate::session::{
-        ConnectionId, Ingest, Io, LegConfig, Media, Path, PathMemory, Relayed, Remote, SendBuffer,
-        Session, SessionEvent, Slot, Tracks, TransactionKey, Transmit, TransportConfig, WallClock,
-        WouldBlock,
+        Carrier, ConnectionId, Ingest, Io, LegConfig, Media, Path, PathMemory, Relayed, Remote,
+        SendBuffer, Session, SessionEvent, Slot, Tracks, TransactionKey, Transmit, TransportConfig,
+        WallClock, Way, WouldBlock,
     };
 
     /// Datagrams on a TCP connection.

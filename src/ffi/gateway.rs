@@ -99,9 +99,9 @@ pub enum rtsp_webrtc_gateway_config_flags {
     RTSP_WEBRTC_GATEWAY_CONFIG_ICE_TCP = 1,
     /// Be a TURN server (RFC 8656) for the gateway's own viewers, which relays to this gateway and to
     /// nothing else: over TLS and TCP on the ports of listen_http() with LISTEN_MEDIA, over TCP on that of
-    /// CONFIG_ICE_TCP. Each answer names it in a Link header, with credentials for this session that
-    /// begin nothing after a day: on a listener with LISTEN_MEDIA under the name of its own URL, otherwise
-    /// at the TCP port for media.
+    /// CONFIG_ICE_TCP, over UDP on udp_bind. Each answer names it in Link headers, with credentials for this
+    /// session that begin nothing after a day: on a listener with LISTEN_MEDIA under the name of its own URL,
+    /// otherwise at the addresses of its candidates.
     RTSP_WEBRTC_GATEWAY_CONFIG_TURN = 2,
 }
 

@@ -76,7 +76,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   "sheds", "switches"}}
 /// - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
 ///   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
-///   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp", "tcp", "turn-tcp" or "turn-tls"), "peer", "label", "bytes_sent", "packets_sent",
+///   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp", "tcp", "turn-udp", "turn-tcp" or "turn-tls"), "peer", "label", "bytes_sent", "packets_sent",
 ///   "nacks", "retransmits", "padding_packets", "padding_bytes", "plis", "overflows", "stills",
 ///   "skips", "sheds", "variant" (the stream whose video is shown), "variant_name", "detail" (enum
 ///   rtsp_webrtc_gateway_detail in lower case), "reason" (enum

@@ -108,7 +108,8 @@ pub struct rtsp_webrtc_gateway_session_info {
     /// IANA number of the protocol by which media reaches remote_address: 17 (UDP) or 6 (TCP, see
     /// CONFIG_ICE_TCP). 0: ICE has not selected an address yet.
     pub protocol: i32,
-    /// Whether the viewer relays by TURN (CONFIG_TURN): 0: it does not; 1: it does, over TCP; 2: over TLS.
+    /// Whether the viewer relays by TURN (CONFIG_TURN): 0: it does not; 1: it does, over TCP; 2: over TLS; 3: over
+    /// UDP.
     pub relay: u32,
 }
 sized_struct!(
@@ -170,6 +171,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
             relay: match now.protocol {
                 Some(Protocol::TurnTcp) => 1,
                 Some(Protocol::TurnTls) => 2,
+                Some(Protocol::TurnUdp) => 3,
                 Some(Protocol::Udp | Protocol::Tcp) | None => 0,
             },
         };

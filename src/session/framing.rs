@@ -1,5 +1,6 @@
 //! Datagrams on a TCP connection: ICE checks, DTLS and RTCP come to us, the same and SRTP leave. The length of each
-//! precedes it (RFC 4571), or they are in messages of TURN (RFC 8656), which say how long they are.
+//! precedes it (RFC 4571), or they are in messages of TURN (RFC 8656), which say how long they are. Over UDP each of those
+//! is a datagram of its own.
 
 use std::io::IoSlice;
 use std::net::{IpAddr, SocketAddr};
@@ -184,6 +185,17 @@ pub enum Wrap {
     Data(SocketAddr),
 }
 
+impl Wrap {
+    /// Bytes that it adds to a datagram at most.
+    pub fn most(self) -> usize {
+        match self {
+            Wrap::Length => PREFIX,
+            Wrap::Channel(_) => TURN_HEAD + TURN_STEP - 1,
+            Wrap::Data(_) => MAX_HEAD + TURN_STEP - 1,
+        }
+    }
+}
+
 /// What surrounds one datagram.
 struct Around {
     head: [u8; MAX_HEAD],
@@ -282,6 +294,12 @@ impl<'a> Frames<'a> {
     /// Bytes of all of them.
     pub fn size(&self) -> usize {
         self.pieces().map(<[u8]>::len).sum()
+    }
+
+    /// Bytes of each but the last, which may be shorter.
+    pub fn segment(&self) -> usize {
+        let [full, _] = &self.around;
+        full.head_len + self.segment + full.padding
     }
 
     /// Passes them to `write` as the pieces that they are made of.

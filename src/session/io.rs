@@ -84,26 +84,48 @@ pub enum Remote {
     Udp(SocketAddr),
     /// Datagrams come over this TCP connection (RFC 6544), from this address.
     Tcp(SocketAddr, ConnectionId),
-    /// Datagrams come over a TCP connection in messages of TURN: see [`turn`](super::turn).
+    /// Datagrams come in messages of TURN: see [`turn`](super::turn).
     Relay(Relayed),
 }
 
-/// A connection that speaks TURN.
+/// What a viewer has allocated by TURN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Relayed {
-    /// Where it comes from.
+    /// Where its messages come from.
     pub client: SocketAddr,
-    /// Its number.
-    pub connection: ConnectionId,
+    /// Its number, and that of its connection if it has one.
+    pub id: ConnectionId,
     /// The address that the viewer believes to be its own beyond the relay.
     pub address: SocketAddr,
-    /// Whether it is encrypted.
-    pub tls: bool,
+    /// What carries its messages.
+    pub carrier: Carrier,
 }
 
-/// The number of a TCP connection. Never reused.
+/// What carries the messages of TURN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Carrier {
+    /// UDP, on the media port.
+    Udp,
+    /// A connection over TCP.
+    Tcp,
+    /// One that is encrypted.
+    Tls,
+}
+
+/// The number of a TCP connection, or of a relay. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConnectionId(pub u64);
+
+/// How datagrams leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From the socket, to this address.
+    Socket(SocketAddr),
+    /// From the socket, in messages of TURN of the relay with this number.
+    Relay(ConnectionId),
+    /// Over the connection with this number.
+    Connection(ConnectionId),
+}
 
 impl Remote {
     /// The viewer's address.
@@ -122,13 +144,23 @@ impl Remote {
         }
     }
 
+    /// How datagrams leave for it.
+    pub fn way(self) -> Way {
+        match self {
+            Remote::Udp(address) => Way::Socket(address),
+            Remote::Tcp(_, connection) => Way::Connection(connection),
+            Remote::Relay(relayed) => match relayed.carrier {
+                Carrier::Udp => Way::Relay(relayed.id),
+                Carrier::Tcp | Carrier::Tls => Way::Connection(relayed.id),
+            },
+        }
+    }
+
     /// The connection that datagrams come over, if it is one.
     pub fn connection(self) -> Option<ConnectionId> {
-        match self {
-            Remote::Udp(_) => None,
-            Remote::Tcp(_, connection) | Remote::Relay(Relayed { connection, .. }) => {
-                Some(connection)
-            }
+        match self.way() {
+            Way::Connection(id) => Some(id),
+            Way::Socket(_) | Way::Relay(_) => None,
         }
     }
 
@@ -137,8 +169,11 @@ impl Remote {
         match self {
             Remote::Udp(_) => Protocol::Udp,
             Remote::Tcp(..) => Protocol::Tcp,
-            Remote::Relay(relayed) if relayed.tls => Protocol::TurnTls,
-            Remote::Relay(_) => Protocol::TurnTcp,
+            Remote::Relay(relayed) => match relayed.carrier {
+                Carrier::Udp => Protocol::TurnUdp,
+                Carrier::Tcp => Protocol::TurnTcp,
+                Carrier::Tls => Protocol::TurnTls,
+            },
         }
     }
 }

@@ -96,7 +96,8 @@ use std::time::Instant;
 
 pub use ice::TransactionKey;
 pub use io::{
-    ConnectionId, Io, Media, Path, Relayed, Remote, SendBuffer, Tracks, Transmit, WouldBlock,
+    Carrier, ConnectionId, Io, Media, Path, Relayed, Remote, SendBuffer, Tracks, Transmit, Way,
+    WouldBlock,
 };
 pub use leg::LegConfig;
 pub use slots::Slot;

@@ -250,7 +250,9 @@ pub enum Protocol {
     Udp,
     /// TCP (RFC 6544): packets are late, not lost.
     Tcp,
-    /// TURN over TCP (RFC 8656), which the gateway answers itself.
+    /// TURN over UDP (RFC 8656), which the gateway answers itself.
+    TurnUdp,
+    /// TURN over TCP.
     TurnTcp,
     /// TURN over TLS.
     TurnTls,
@@ -258,9 +260,10 @@ pub enum Protocol {
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Protocol; 4] = [
+    pub const ALL: [Protocol; 5] = [
         Protocol::Udp,
         Protocol::Tcp,
+        Protocol::TurnUdp,
         Protocol::TurnTcp,
         Protocol::TurnTls,
     ];
@@ -268,7 +271,7 @@ impl Protocol {
     /// The IANA number.
     pub const fn iana(self) -> u8 {
         match self {
-            Protocol::Udp => 17,
+            Protocol::Udp | Protocol::TurnUdp => 17,
             Protocol::Tcp | Protocol::TurnTcp | Protocol::TurnTls => 6,
         }
     }
@@ -278,6 +281,7 @@ impl Protocol {
         match self {
             Protocol::Udp => "udp",
             Protocol::Tcp => "tcp",
+            Protocol::TurnUdp => "turn-udp",
             Protocol::TurnTcp => "turn-tcp",
             Protocol::TurnTls => "turn-tls",
         }
@@ -288,6 +292,7 @@ impl Protocol {
         match self {
             Protocol::Udp => "over UDP",
             Protocol::Tcp => "over TCP",
+            Protocol::TurnUdp => "by relay over UDP",
             Protocol::TurnTcp => "by relay over TCP",
             Protocol::TurnTls => "by relay over TLS",
         }

@@ -113,6 +113,7 @@ impl Core {
             }
             Chore::Gone(from, gone) => {
                 if let Some((row, _)) = self.viewers.next(from) {
+                    self.relays_gone(row, now, &gone);
                     self.with_session(row, now, |session, io| {
                         session.handle_addresses(&gone, io);
                     });

@@ -11,7 +11,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -20,37 +20,36 @@ use tokio::io::Interest;
 use tokio::sync::Notify;
 
 use super::callers::Caller;
-use super::command::WorkerContext;
 use super::core::Core;
 use super::demux::Datagram;
-use super::local_ice::LocalCandidates;
+use super::local_ice::{LocalCandidates, relayed_address};
+use super::relays::{self, Relays};
 use crate::ids;
-use crate::limit::{Complaint, Connection as Seat};
+use crate::limit::Connection as Seat;
 use crate::net::Stream;
 use crate::session::framing::{Deframer, Frames, Framing, Wrap};
-use crate::session::turn::{self, Heard, Refusal, Relay};
-use crate::session::{ConnectionId, Path, Relayed, Remote, WouldBlock};
+use crate::session::turn::{self, Heard, Relay};
+use crate::session::{Carrier, ConnectionId, Path, Relayed, Remote, WouldBlock};
 
 /// Bytes that are read at once: then others have their turn.
 const READ: usize = 16 << 10;
 /// Bytes that are kept for a connection at most: the rest of a run, and what is no media.
 const KEPT: usize = 96 << 10;
 
-/// All connections of a worker.
+/// All connections of a worker, and what is a path like them.
 pub(super) struct Connections {
+    pub(super) relays: Relays,
     by_id: HashMap<ConnectionId, Rc<Connection>>,
     /// What was read last.
     buffer: Box<[u8]>,
-    /// Requests to relay to others.
-    complaint: Complaint,
 }
 
 impl Default for Connections {
     fn default() -> Self {
         Connections {
+            relays: Relays::default(),
             by_id: HashMap::new(),
             buffer: vec![0; READ].into(),
-            complaint: Complaint::default(),
         }
     }
 }
@@ -233,17 +232,6 @@ impl Connection {
     }
 }
 
-/// What a viewer is told to have been given beyond a relay: an address of ours, as what it speaks to is, with a port
-/// that no other viewer of this process has had lately.
-fn relayed_address(context: &WorkerContext, id: ConnectionId) -> SocketAddr {
-    const FIRST_PORT: u16 = 49_152;
-    let ours = LocalCandidates::new(context, Instant::now()).all();
-    let own = ours.iter().find(|own| own.is_ipv4()).or(ours.first());
-    let own = own.copied().unwrap_or(context.socket.local());
-    let port = FIRST_PORT + (id.0 % 8192) as u16 * 2;
-    SocketAddr::new(own.ip(), port + u16::from(port == own.port()))
-}
-
 impl Core {
     /// Takes in a connection for a session of this worker.
     pub(super) fn connected(core: &Rc<RefCell<Core>>, caller: Caller) {
@@ -256,9 +244,12 @@ impl Core {
             Framing::Turn => {
                 let relayed = Relayed {
                     client: caller.address,
-                    connection: id,
+                    id,
                     address: relayed_address(&core.borrow().context, id),
-                    tls: stream.is_encrypted(),
+                    carrier: match stream.is_encrypted() {
+                        true => Carrier::Tls,
+                        false => Carrier::Tcp,
+                    },
                 };
                 let relay = Relay::new(relayed.address);
                 (Remote::Relay(relayed), Some(RefCell::new(relay)))
@@ -340,26 +331,15 @@ impl Core {
             client: connection.remote.address(),
             ours: &|| LocalCandidates::new(context, now).all(),
         };
-        let stats = &context.callers;
         let heard = relay.borrow_mut().handle(&at, message);
+        let complaint = &mut self.connections.relays.complaint;
+        relays::note(context, complaint, at.client, &heard, now);
         match heard {
             Heard::Nothing => {}
-            Heard::Response(response) => connection.respond(&response),
-            Heard::Allocated(response) => {
-                stats.relays.fetch_add(1, Ordering::Relaxed);
+            Heard::Response(response)
+            | Heard::Allocated(response)
+            | Heard::Refused(response, _) => {
                 connection.respond(&response);
-            }
-            Heard::Refused(response, why) => {
-                stats.refused.fetch_add(1, Ordering::Relaxed);
-                connection.respond(&response);
-                if let Refusal::Stranger(to) = why
-                    && self.connections.complaint.is_due(now)
-                {
-                    log::warn!(
-                        "TURN: {} asked to relay to {to}, which is no address of this gateway: refused",
-                        connection.remote.address()
-                    );
-                }
             }
             Heard::Over(response) => {
                 if let Some(response) = response {

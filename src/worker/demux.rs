@@ -4,13 +4,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
 use super::public::PublicAddresses;
 use super::registry::SessionLocation;
 use super::routes::Routes;
-use crate::session::{Path, ice};
+use crate::net::Socket;
+use crate::session::turn::{self, Authority, Greeting};
+use crate::session::{Path, WallClock, ice};
 
 /// Datagrams that may wait for a worker; more are dropped, as a full socket buffer would.
 const VIEWER_QUEUE: usize = 4096;
@@ -81,6 +84,26 @@ pub struct ReceiverStats {
     pub overrun: AtomicU64,
 }
 
+/// Answers clients of the relay over UDP that name no session yet. It keeps nothing of them.
+pub struct Greeter {
+    pub authority: Arc<Authority>,
+    pub clock: WallClock,
+}
+
+impl Greeter {
+    fn greet(&self, client: SocketAddr, message: &[u8]) -> Option<Greeting> {
+        let now = Instant::now();
+        let at = turn::At {
+            now,
+            wall: self.clock.wall(now),
+            authority: &self.authority,
+            client,
+            ours: &Vec::new,
+        };
+        turn::greet(&at, message)
+    }
+}
+
 /// Hands datagrams to the workers that own their sessions. The first worker reads the socket and
 /// handles datagrams for its own sessions at once: a thread that only reads would wake up for each
 /// datagram just to wake up a worker, which costs a tenth of all CPU.
@@ -91,8 +114,10 @@ pub struct Demux {
     pub routes: Arc<Routes>,
     /// Gets what STUN servers say.
     pub public: Arc<PublicAddresses>,
-    /// Where the socket is bound.
-    pub bound: SocketAddr,
+    /// The socket.
+    pub socket: Arc<Socket>,
+    /// Answers clients of the relay that name no session yet, if there is a relay.
+    pub turn: Option<Greeter>,
     /// The queues of all workers.
     pub inboxes: Vec<Inbox>,
     /// Counters.
@@ -108,16 +133,38 @@ impl Demux {
         contents: &[u8],
         own: impl FnOnce(Datagram<&[u8]>),
     ) {
-        if self.public.take(remote, (local, self.bound), contents) {
+        if self
+            .public
+            .take(remote, (local, self.socket.local()), contents)
+        {
             return;
         }
-        let known = self.routes.find(remote);
+        let known = match turn::is_message(contents) {
+            true => self.routes.find_relay(remote),
+            false => self.routes.find(remote),
+        };
         if known.is_none() && is_rtcp(contents) {
             return self.deliver_to_neighbors(remote, local, contents);
         }
         let place = match contents.first() {
             Some(1) => ice::place(contents).map(SessionLocation::from_transaction),
-            Some(0 | 2 | 3) => ice::local_ufrag(contents).and_then(SessionLocation::from_ufrag),
+            Some(0..=3) => match ice::local_ufrag(contents) {
+                Some(ufrag) => SessionLocation::from_ufrag(ufrag),
+                None => match self
+                    .turn
+                    .as_ref()
+                    .and_then(|turn| turn.greet(remote, contents))
+                {
+                    Some(Greeting::Names(place)) => SessionLocation::from_ufrag(&place),
+                    Some(Greeting::Challenge(response)) => {
+                        // A client that misses it asks again.
+                        let _ = self.socket.send(remote, local, &response, response.len());
+                        return;
+                    }
+                    // An indication, which names no session.
+                    None => known,
+                },
+            },
             _ => known,
         };
         let inbox = place.and_then(|place| Some((place, self.inboxes.get(place.worker)?)));

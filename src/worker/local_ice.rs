@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::random;
 use crate::sdp::IceCredentials;
 use crate::sdp::answer::{Candidates, Reflexive};
-use crate::session::Session;
+use crate::session::{ConnectionId, Session};
 use crate::whep::ice_server;
 use crate::worker::command::WorkerContext;
 use crate::worker::registry::SessionLocation;
@@ -80,31 +80,68 @@ impl LocalCandidates {
     }
 }
 
-/// The `Link` header by which a viewer finds the relay, and may use it: at this URL, or at the media port.
-pub(super) fn relay_link(
+/// What a viewer is told to have been given beyond a relay: an address of ours, as what it speaks to is, with a port
+/// that no other viewer of this process has had lately.
+pub(super) fn relayed_address(context: &WorkerContext, id: ConnectionId) -> SocketAddr {
+    const FIRST_PORT: u16 = 49_152;
+    let ours = LocalCandidates::new(context, Instant::now()).all();
+    let own = ours.iter().find(|own| own.is_ipv4()).or(ours.first());
+    let own = own.copied().unwrap_or(context.socket.local());
+    let port = FIRST_PORT + (id.0 % 8192) as u16 * 2;
+    SocketAddr::new(own.ip(), port + u16::from(port == own.port()))
+}
+
+/// The `Link` headers by which a viewer finds the relay, and may use it: over UDP at the media port, and at `url`, that of
+/// a listener as the viewer calls it, or over TCP at the media port.
+pub(super) fn relay_links(
     context: &WorkerContext,
     now: Instant,
     url: Option<&str>,
     place: SessionLocation,
-) -> Option<String> {
-    let authority = context.turn.as_deref()?;
-    let url = match url {
-        Some(url) => url.to_owned(),
-        None => {
-            let media = context.tcp_ports.media()?;
-            let ours = LocalCandidates::new(context, now);
-            let at = ours.tcp.iter().find(|at| at.port() == media)?;
-            format!("turn:{at}?transport=tcp")
-        }
+) -> Vec<String> {
+    let Some(authority) = context.turn.as_deref() else {
+        return Vec::new();
     };
+    let ours = LocalCandidates::new(context, now);
+    let mut urls = Vec::new();
+    match url {
+        Some(url) => {
+            let port = context.socket.local().port();
+            let host = host_of(url);
+            urls.extend(host.map(|host| format!("turn:{host}:{port}?transport=udp")));
+            urls.push(url.to_owned());
+        }
+        None => {
+            // A viewer may have one of both families only.
+            for is_ipv4 in [true, false] {
+                let at = ours.hosts.iter().find(|at| at.is_ipv4() == is_ipv4);
+                urls.extend(at.map(|at| format!("turn:{at}?transport=udp")));
+            }
+            let mapped = ours.reflexive.first();
+            urls.extend(mapped.map(|known| format!("turn:{}?transport=udp", known.public)));
+            let media = context.tcp_ports.media();
+            let at = ours.tcp.iter().find(|at| Some(at.port()) == media);
+            urls.extend(at.map(|at| format!("turn:{at}?transport=tcp")));
+        }
+    }
     let credentials = authority.issue(context.clock.wall(now), &place.ufrag_prefix());
-    let server = IceServer {
+    let server = |url| IceServer {
         url,
-        username: Some(credentials.username),
-        credential: Some(credentials.password),
+        username: Some(credentials.username.clone()),
+        credential: Some(credentials.password.clone()),
     };
     // A URL that would break the header is left out.
-    ice_server::links(&[server]).ok()?.pop()
+    let links = urls
+        .into_iter()
+        .map(|url| ice_server::links(&[server(url)]));
+    links.flatten().flatten().collect()
+}
+
+/// The host in the URL of a TURN server with a port.
+fn host_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once(':')?;
+    let (place, _) = rest.split_once('?')?;
+    Some(place.rsplit_once(':')?.0)
 }
 
 /// The strong ETag of the ICE session; each restart changes it.

@@ -32,6 +32,7 @@ mod portions;
 mod public;
 pub(crate) mod quality;
 pub(crate) mod registry;
+mod relays;
 mod routes;
 mod session_io;
 mod shares;

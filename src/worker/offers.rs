@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime};
 use super::admission;
 use super::command::{AnswerRequest, Command, Posted};
 use super::core::Core;
-use super::local_ice::{LocalCandidates, credentials, etag, relay_link};
+use super::local_ice::{LocalCandidates, credentials, etag, relay_links};
 use super::streams::{not_ready, still_connecting};
 use super::table::Viewer;
 use crate::error::{Error, Result, Status, panicked};
@@ -166,7 +166,7 @@ impl Core {
             Some(own) => own.as_slice(),
             None => &self.context.ice_links,
         };
-        let relay = relay_link(
+        let relay = relay_links(
             &self.context,
             Instant::now(),
             posted.turn_url.as_deref(),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::connections::Connections;
 use crate::net::Socket;
-use crate::session::{Path, Transmit, WouldBlock};
+use crate::session::{Path, Transmit, Way, WouldBlock};
 
 /// A worker's view of the network.
 pub(super) struct Outbox<'a> {
@@ -41,15 +41,15 @@ impl Transmit for Outbox<'_> {
     fn transmit(&mut self, path: Path, contents: &[u8], segment: usize) -> Result<(), WouldBlock> {
         self.packets += contents.len().div_ceil(segment);
         let begun = self.timed.map(|_| Instant::now());
-        let sent = match path.remote.connection() {
-            None => {
-                let to = path.remote.address();
-                self.socket.send(to, path.local, contents, segment).ok()
+        let (local, connections) = (path.local, self.connections);
+        let sent = match path.remote.way() {
+            Way::Socket(to) => self.socket.send(to, local, contents, segment).ok(),
+            Way::Relay(id) => {
+                let by = (self.socket, self.segments);
+                let relays = &connections.relays;
+                relays.send(by, (id, local), contents, segment).ok()
             }
-            Some(id) => {
-                let connections = self.connections;
-                connections.send(id, path.local, contents, segment).ok()
-            }
+            Way::Connection(id) => connections.send(id, local, contents, segment).ok(),
         };
         if let (Some(timed), Some(begun)) = (&mut self.timed, begun) {
             *timed += begun.elapsed();

@@ -27,6 +27,8 @@ struct Maps {
     by_address: HashMap<SocketAddr, Route>,
     /// A session is here once for each address that it owns.
     owners: HashMap<IpAddr, Vec<SessionLocation>>,
+    /// Where a relay was allocated from; the same address may be a viewer's without one.
+    relays: HashMap<SocketAddr, SessionLocation>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +107,24 @@ impl Routes {
         self.maps.write().insert(address, route);
     }
 
+    /// The session that messages of TURN from `address` are for, if they do not name one.
+    pub fn find_relay(&self, address: SocketAddr) -> Option<SessionLocation> {
+        self.maps.read().relays.get(&address).copied()
+    }
+
+    /// A client at `address` has allocated a relay to `place`.
+    pub fn own_relay(&self, address: SocketAddr, place: SessionLocation) {
+        self.maps.write().relays.insert(address, place);
+    }
+
+    /// It has it no longer.
+    pub fn release_relay(&self, address: SocketAddr, place: SessionLocation) {
+        let mut maps = self.maps.write();
+        if maps.relays.get(&address) == Some(&place) {
+            maps.relays.remove(&address);
+        }
+    }
+
     /// Datagrams from `address` no longer belong to `place`.
     pub fn release(&self, address: SocketAddr, place: SessionLocation) {
         let mut maps = self.maps.write();
@@ -141,6 +161,22 @@ mod tests {
         assert_eq!(routes.find(address), None);
         routes.claim(address, a);
         assert_eq!(routes.find(address), Some(a));
+    }
+
+    #[test]
+    fn a_relay_is_of_who_allocated_it_last() {
+        let routes = Routes::default();
+        let address = "192.0.2.1:5000".parse().unwrap();
+        let [a, b] = [1, 2].map(|row| SessionLocation { worker: 0, row });
+        routes.own_relay(address, a);
+        assert_eq!(routes.find_relay(address), Some(a));
+        assert_eq!(routes.find(address), None, "a path of its own");
+        routes.own_relay(address, b);
+        routes.release_relay(address, a);
+        assert_eq!(routes.find_relay(address), Some(b));
+        routes.release_relay(address, b);
+        assert_eq!(routes.find_relay(address), None);
+        assert!(routes.maps.read().relays.is_empty());
     }
 
     #[test]

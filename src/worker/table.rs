@@ -14,7 +14,7 @@ use super::routes::Routes;
 use super::wall_channel::Talk;
 use crate::error::Result;
 use crate::sdp::answer::Countered;
-use crate::session::{Remote, Session};
+use crate::session::{Remote, Session, Way};
 use crate::state::{SessionId, SessionInfo, StreamId, ViewerIdentity, ViewerLimits};
 
 /// All viewers of a worker.
@@ -178,10 +178,11 @@ impl Viewer {
         }
         for new in known.iter().filter(|known| !self.bound.contains(known)) {
             let (remote, answered) = *new;
-            match (remote.connection(), answered) {
-                (Some(id), _) => connections.proven(id),
-                (None, Some(_)) => routes.own(remote.address(), location),
-                (None, None) => routes.claim(remote.address(), location),
+            match (remote.way(), answered) {
+                (Way::Connection(id), _) => connections.proven(id),
+                (Way::Relay(id), _) => connections.relays.proven(id),
+                (Way::Socket(address), Some(_)) => routes.own(address, location),
+                (Way::Socket(address), None) => routes.claim(address, location),
             }
         }
         self.bound = known;
@@ -197,6 +198,7 @@ impl Viewer {
         for (gone, _) in self.bound.drain(..) {
             release(gone, routes, connections, location);
         }
+        connections.relays.close_all(routes, location);
     }
 
     /// The session at this moment; `held_back` as [`Core::held_back`](super::core::Core::held_back)
@@ -241,8 +243,9 @@ fn release(
     connections: &mut Connections,
     location: SessionLocation,
 ) {
-    match remote.connection() {
-        None => routes.release(remote.address(), location),
-        Some(id) => connections.close(id),
+    match remote.way() {
+        Way::Socket(address) => routes.release(address, location),
+        Way::Relay(id) => connections.relays.close(id, routes, location),
+        Way::Connection(id) => connections.close(id),
     }
 }

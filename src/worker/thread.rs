@@ -19,7 +19,7 @@ use tokio::task::LocalSet;
 
 use super::command::{Command, WorkerContext};
 use super::core::Core;
-use super::demux::{Demux, Inbox, QUEUE_BATCH, Queued, Queues, ReceiverStats};
+use super::demux::{Demux, Greeter, Inbox, QUEUE_BATCH, Queued, Queues, ReceiverStats};
 use super::wait::{Alarm, Bell};
 use super::{addresses, callers};
 use crate::budget::{Allowance, Budget};
@@ -112,7 +112,11 @@ impl Worker {
                 worker: context.index,
                 routes: Arc::clone(&context.routes),
                 public: Arc::clone(&context.reflexive),
-                bound: context.socket.local(),
+                socket: Arc::clone(&context.socket),
+                turn: context.turn.clone().map(|authority| Greeter {
+                    authority,
+                    clock: context.clock,
+                }),
                 inboxes: reading.inboxes,
                 stats: reading.stats,
             };

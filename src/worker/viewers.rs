@@ -11,7 +11,7 @@ use super::wall_channel;
 use crate::budget::{Allowance, Budget};
 use crate::error::{Error, Result, Status, panicked};
 use crate::events::{Notice, SessionEvent};
-use crate::session::{self, Io, Session};
+use crate::session::{self, Io, Path, Remote, Session, turn};
 use crate::state::SessionState;
 use crate::worker::demux::Datagram;
 use crate::worker::outbox::Outbox;
@@ -28,6 +28,12 @@ const SESSIONS: Allowance = Allowance {
 impl Core {
     /// Handles a datagram for a session. It need not come from the viewer: a ufrag can be known to others.
     pub fn datagram(&mut self, datagram: &Datagram<impl AsRef<[u8]>>) {
+        let (Path { remote, local }, contents) = (datagram.path, datagram.contents.as_ref());
+        if let Remote::Udp(client) = remote
+            && turn::is_message(contents)
+        {
+            return self.relay_over_udp(datagram.row, client, local, contents);
+        }
         self.with_session(datagram.row, Instant::now(), |session, io| {
             session.handle_datagram(datagram.path, datagram.contents.as_ref(), io);
         });

@@ -1,13 +1,15 @@
 // Browsers behind a firewall that passes nothing but HTTPS to the gateway: the page plays by the gateway's own relay,
-// over TLS on the same port.
+// over TLS on the same port. And browsers that are told to use relays alone, which use it over UDP.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash, X509Certificate } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 
 import { launchFirefox, prepareFirefoxPage } from "./firefox.mjs";
 import { launchBrowser, openPage, selected, startCameras, startGateway, waitUntil, waitUntilPlaying, LONG_MS } from "./helpers.mjs";
@@ -48,19 +50,23 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-// Runs in the page before its scripts. As if a firewall passed nothing but HTTPS: relays alone are used.
-function onlyRelays() {
+// Runs in the page before its scripts: relays alone are used, and of those the ones whose URLs end with this. With "tcp"
+// it is as if a firewall passed nothing but HTTPS.
+function onlyRelays(transport) {
   const Original = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Original {
     constructor(configuration) {
       super({ ...configuration, iceTransportPolicy: "relay" });
+    }
+    setConfiguration({ iceServers = [], ...others }) {
+      super.setConfiguration({ ...others, iceServers: iceServers.filter(({ urls }) => urls.endsWith(transport)) });
     }
   };
 }
 
 test("where only HTTPS passes Chromium plays by the gateway's relay over TLS", async (t) => {
   const page = await openPage(browser, t);
-  await page.addInitScript(onlyRelays);
+  await page.addInitScript(onlyRelays, "tcp");
   await page.goto(`${gateway.url}door`);
   await waitUntilPlaying(page, 100);
   const { local, remote, video } = await selected(page);
@@ -73,6 +79,68 @@ test("where only HTTPS passes Chromium plays by the gateway's relay over TLS", a
   assert.equal(await path.textContent(), "TURN");
   const sessions = () => page.evaluate(async () => (await fetch("/api/sessions")).json());
   await waitUntil("the gateway says so", LONG_MS, async () => (await sessions())[0]?.protocol === "turn-tls");
+});
+
+test("told to use relays alone Chromium plays by the gateway's relay over UDP", async (t) => {
+  const page = await openPage(browser, t);
+  await page.addInitScript(onlyRelays, "");
+  await page.goto(`${gateway.url}door`);
+  await waitUntilPlaying(page, 100);
+  const { local, video } = await selected(page);
+  assert.equal(local.candidateType, "relay");
+  assert.equal(local.relayProtocol, "udp");
+  assert.match(local.url, /^turn:127\.0\.0\.1:\d+\?transport=udp$/);
+  assert.ok(video.packetsReceived > 0);
+  const sessions = () => page.evaluate(async () => (await fetch("/api/sessions")).json());
+  await waitUntil("the gateway says so", LONG_MS, async () =>
+    (await sessions()).some(({ protocol, state }) => protocol === "turn-udp" && state === "connected"),
+  );
+});
+
+// In a page: a viewer of the camera "door" whose answer names this address in place of the gateway's, by relays alone.
+async function relayTo(port) {
+  const pc = new RTCPeerConnection({ iceTransportPolicy: "relay" });
+  pc.addTransceiver("video", { direction: "recvonly" });
+  const offer = await pc.createOffer();
+  const headers = { "Content-Type": "application/sdp" };
+  const response = await fetch("/door/whep", { method: "POST", headers, body: offer.sdp });
+  const link = /<([^>]*)>; rel="ice-server"; username="([^"]*)"; credential="([^"]*)"/g;
+  const links = [...response.headers.get("Link").matchAll(link)];
+  pc.setConfiguration({
+    iceTransportPolicy: "relay",
+    iceServers: links.map(([, urls, username, credential]) => ({ urls, username, credential })),
+  });
+  window.relayed = [];
+  pc.onicecandidate = ({ candidate }) => candidate && window.relayed.push(candidate.candidate);
+  window.elsewhere = pc;
+  await pc.setLocalDescription(offer);
+  const lines = (await response.text()).split("\r\n").filter((line) => !line.startsWith("a=candidate:"));
+  await pc.setRemoteDescription({ type: "answer", sdp: lines.join("\r\n") });
+  for (const address of ["127.0.0.1", "127.0.0.2"]) {
+    const candidate = `candidate:1 1 udp 2130706431 ${address} ${port} typ host`;
+    await pc.addIceCandidate({ candidate, sdpMid: "0" });
+  }
+}
+
+test("to no other address does it relay what a browser sends", async (t) => {
+  const elsewhere = createSocket("udp4");
+  t.after(() => elsewhere.close());
+  elsewhere.bind(0);
+  await once(elsewhere, "listening");
+  let heard = 0;
+  elsewhere.on("message", () => (heard += 1));
+  const page = await openPage(browser, t);
+  await page.goto(gateway.url);
+  const refused = () =>
+    page.evaluate(async () => Number((await (await fetch("/metrics")).text()).match(/relay_requests_refused_total (\d+)/)[1]));
+  const before = await refused();
+  await page.evaluate(relayTo, elsewhere.address().port);
+  await waitUntil("relays are allocated", LONG_MS, () => page.evaluate(() => window.relayed.length > 0));
+  await waitUntil("the gateway refuses", LONG_MS, async () => (await refused()) > before);
+  await waitUntil("the browser gives up", LONG_MS, () =>
+    page.evaluate(() => ["failed", "disconnected"].includes(window.elsewhere.iceConnectionState)),
+  );
+  assert.equal(heard, 0);
 });
 
 test("where UDP works it is used, although a relay is there", async (t) => {
@@ -92,19 +160,26 @@ function profile() {
   return directory;
 }
 
-test("and so does Firefox, which knows the authority of the certificate", async (t) => {
-  const firefox = await launchFirefox({}, { userDataDir: profile() });
-  t.after(() => firefox.close());
-  const page = await firefox.newPage();
-  await page.evaluateOnNewDocument(onlyRelays);
-  await page.evaluateOnNewDocument(prepareFirefoxPage);
-  // Over TLS Firefox relays by servers that have a name alone, not by IP addresses.
-  await page.goto(`${gateway.url.replace("127.0.0.1", "localhost")}door`);
-  await waitUntil("the page says so", LONG_MS, () =>
-    page.evaluate(() => document.getElementById("state").textContent === "Live through a relay"),
-  );
-  const sessions = () => page.evaluate(async () => (await fetch("/api/sessions")).json());
-  await waitUntil("the gateway says so", LONG_MS, async () =>
-    (await sessions()).some(({ protocol, state }) => protocol === "turn-tls" && state === "connected"),
-  );
+describe("and so does Firefox, which knows the authority of the certificate", () => {
+  let firefox;
+  before(async () => (firefox = await launchFirefox({}, { userDataDir: profile() })));
+  after(() => firefox?.close());
+
+  for (const [transport, expected] of [["tcp", "turn-tls"], ["udp", "turn-udp"]]) {
+    test(expected, async (t) => {
+      const page = await firefox.newPage();
+      t.after(() => page.close());
+      await page.evaluateOnNewDocument(onlyRelays, transport);
+      await page.evaluateOnNewDocument(prepareFirefoxPage);
+      // Over TLS Firefox relays by servers that have a name alone, not by IP addresses.
+      await page.goto(`${gateway.url.replace("127.0.0.1", "localhost")}door`);
+      await waitUntil("the page says so", LONG_MS, () =>
+        page.evaluate(() => document.getElementById("state").textContent === "Live through a relay"),
+      );
+      const sessions = () => page.evaluate(async () => (await fetch("/api/sessions")).json());
+      await waitUntil("the gateway says so", LONG_MS, async () =>
+        (await sessions()).some(({ protocol, state }) => protocol === expected && state === "connected"),
+      );
+    });
+  }
 });

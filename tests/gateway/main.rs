@@ -29,6 +29,7 @@ mod stun;
 mod tcp;
 #[cfg(feature = "http")]
 mod turn;
+mod turn_udp;
 mod update;
 mod variants;
 mod wall;

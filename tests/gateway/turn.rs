@@ -130,10 +130,17 @@ impl Site {
     fn offered(&self) -> (RelayViewer, Answer) {
         let viewer = Viewer::over_tcp(ViewerConfig::chromium());
         let answer = self.post(&viewer.offer());
-        let [link] = &answer.links[..] else {
+        let [udp, link] = &answer.links[..] else {
             panic!("{:?}", answer.links);
         };
         let (url, client) = TurnClient::of_link(link).unwrap();
+        let (udp, same) = TurnClient::of_link(udp).unwrap();
+        let media = Site::peer(&answer.sdp).port();
+        assert_eq!(udp, format!("turn:localhost:{media}?transport=udp"));
+        assert_eq!(
+            (same.username, same.password),
+            (client.username.clone(), client.password.clone())
+        );
         let scheme = if self.certificate.is_some() {
             "turns"
         } else {
@@ -287,10 +294,8 @@ fn the_media_port_relays_for_hosts_with_a_web_server_of_their_own() {
     let viewer = Viewer::over_tcp(ViewerConfig::chromium());
     let response = post(&gateway, "cam", &viewer.offer()).unwrap();
     let links = response.headers.iter().filter(|(name, _)| *name == "Link");
-    let links: Vec<_> = links.map(|(_, link)| link).collect();
-    let [link] = &links[..] else {
-        panic!("{links:?}");
-    };
+    let mut links = links.map(|(_, link)| link);
+    let link = links.find(|link| link.contains("transport=tcp")).unwrap();
     let (url, client) = TurnClient::of_link(link).unwrap();
     let address = url.strip_prefix("turn:").unwrap();
     let address = address.strip_suffix("?transport=tcp").unwrap();

@@ -1,11 +1,11 @@
-//! The relay between a viewer and the session, as both ends of a connection have it.
+//! The relay between a viewer and the session, as both ends of a connection have it, or of a path over UDP.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
 use rtsp_webrtc_gateway::internals::session::framing::Frames;
 use rtsp_webrtc_gateway::internals::session::turn::{At, Authority, Heard, Relay};
-use rtsp_webrtc_gateway::internals::session::{ConnectionId, Relayed, Remote};
+use rtsp_webrtc_gateway::internals::session::{Carrier, ConnectionId, Relayed, Remote};
 use testkit::viewer::turn::{Said, TurnClient, channel_data, split};
 
 pub struct TurnEnds {
@@ -21,16 +21,21 @@ pub struct TurnEnds {
 
 impl TurnEnds {
     /// A viewer that has allocated a relay to `peer`, with a channel if there is to be one.
-    pub fn new(client: SocketAddr, peer: SocketAddr, channel: Option<u16>, now: Instant) -> Self {
+    pub fn new(
+        (client, carrier): (SocketAddr, Carrier),
+        peer: SocketAddr,
+        channel: Option<u16>,
+        now: Instant,
+    ) -> Self {
         let relayed = SocketAddr::from(([192, 0, 2, 1], 50_000));
         let authority = Authority::new([1; 32]);
         let credentials = authority.issue(SystemTime::UNIX_EPOCH, "00000000");
         let mut ends = TurnEnds {
             remote: Remote::Relay(Relayed {
                 client,
-                connection: ConnectionId(1),
+                id: ConnectionId(1),
                 address: relayed,
-                tls: true,
+                carrier,
             }),
             authority,
             relay: Relay::new(relayed),

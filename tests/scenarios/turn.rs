@@ -1,8 +1,11 @@
-//! Viewers whose network lets nothing but HTTPS pass: media goes by TURN over one connection.
+//! Viewers whose network lets nothing but HTTPS pass, so that media goes by TURN over one connection; and viewers that are
+//! told to use relays alone, over UDP as well.
 
 use std::time::Duration;
 
+use rtsp_webrtc_gateway::internals::session::Carrier;
 use rtsp_webrtc_gateway::state::{Protocol, SessionState};
+use testkit::net::Link;
 
 use crate::world::pipe::Pipe;
 use crate::world::relayed::TurnEnds;
@@ -14,7 +17,8 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A viewer that relays over a connection of so many bits per second, connected.
 fn relayed(rate: u64, channel: Option<u16>) -> World {
     let mut world = World::new(Setup::default());
-    let ends = TurnEnds::new(address(VIEWER), address(GATEWAY), channel, world.now);
+    let client = (address(VIEWER), Carrier::Tls);
+    let ends = TurnEnds::new(client, address(GATEWAY), channel, world.now);
     world.pipe = Some(Pipe::relayed(ends, rate, world.now));
     world.camera_ran(3 * SECOND);
     world.connect();
@@ -25,6 +29,50 @@ fn renew(world: &mut World) {
     let now = world.now;
     let ends = world.pipe.as_mut().and_then(|pipe| pipe.turn.as_mut());
     assert!(ends.unwrap().renew(now));
+}
+
+/// A viewer that relays over UDP through this link, connected.
+fn relayed_over_udp(link: Link, channel: Option<u16>) -> World {
+    let mut world = World::new(Setup::default());
+    let client = (address(VIEWER), Carrier::Udp);
+    world.relay = Some(TurnEnds::new(client, address(GATEWAY), channel, world.now));
+    world.network.set_default_link(link);
+    world.camera_ran(3 * SECOND);
+    world.connect();
+    world
+}
+
+#[test]
+fn by_a_relay_over_udp_every_picture_comes_at_once_and_what_is_lost_comes_again() {
+    for (channel, loss) in [(Some(0x4001), 0.0), (None, 0.0), (Some(0x4fff), 0.02)] {
+        let link = Link {
+            delay: 20 * MS,
+            loss,
+            ..Link::default()
+        };
+        let mut world = relayed_over_udp(link, channel);
+        world.run(20 * SECOND);
+        // What is on its way is not lost.
+        let link = Link { loss: 0.0, ..link };
+        world.network.set_default_link(link);
+        world.run(SECOND);
+        assert_eq!(world.session.protocol(), Some(Protocol::TurnUdp));
+        assert_eq!(world.session.remote(), Some(address(VIEWER)));
+        world.assert_undamaged(500);
+        let figures = world.session.figures();
+        assert_eq!((figures.skips, figures.overflows), (0, 0));
+        assert_eq!(figures.retransmits > 0, loss > 0.0);
+        assert!(figures.estimate.is_some(), "measured as over UDP");
+    }
+}
+
+#[test]
+fn a_relay_over_udp_that_is_not_renewed_gets_nothing_more() {
+    let mut world = relayed_over_udp(Link::default(), None);
+    world.run(290 * SECOND);
+    assert_eq!(world.session.state(), SessionState::Connected);
+    world.run(60 * SECOND);
+    assert_eq!(world.session.state(), SessionState::Closed);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use rtsp_webrtc_gateway::internals::session::data::{ChannelEvent, DataConfig, PO
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
     Io, LegConfig, Media, Path, PathMemory, Remote, SendBuffer, Session, SessionEvent, Tracks,
-    TransactionKey, Transmit, TransportConfig, WallClock, WouldBlock,
+    TransactionKey, Transmit, TransportConfig, WallClock, Way, WouldBlock,
 };
 use rtsp_webrtc_gateway::state::{Quality, SessionState, SlotView, StreamId};
 use rtsp_webrtc_gateway::tuning::{EstimateLimits, SrtpPolicy};
@@ -29,6 +29,7 @@ use testkit::viewer::{Receiver, Viewer, ViewerConfig};
 
 use camera::{Camera, Frames, info, picture};
 use pipe::Pipe;
+use relayed::TurnEnds;
 
 // Also where a benchmark includes this file.
 #[path = "camera.rs"]
@@ -159,6 +160,8 @@ pub struct World {
     pub socket_full: bool,
     /// The viewer is reached over this connection, and not over UDP.
     pub pipe: Option<Pipe>,
+    /// The viewer is reached by this relay over UDP, and in no other way.
+    pub relay: Option<TurnEnds>,
     /// The worker has more to do than time.
     pub late: bool,
     /// The variants of other streams: lists that begin with the stream.
@@ -228,6 +231,7 @@ pub struct Wire<'a> {
     network: &'a mut Network,
     full: bool,
     pipe: Option<&'a mut Pipe>,
+    relay: Option<&'a mut TurnEnds>,
     longest_run: &'a mut usize,
     sealed: &'a mut Sealed,
 }
@@ -287,6 +291,14 @@ impl Transmit for Wire<'_> {
                 && possible
             {
                 self.network.send(self.now, self.gateway, to, datagram);
+            }
+        }
+        if let Way::Relay(_) = path.remote.way()
+            && let Some(ends) = &mut self.relay
+        {
+            for message in ends.for_viewer(now, path.local, contents, segment) {
+                let to = path.remote.address();
+                self.network.send(now, self.gateway, to, message);
             }
         }
         Ok(())
@@ -467,6 +479,7 @@ impl World {
             silent: setup.silent,
             socket_full: false,
             pipe: None,
+            relay: None,
             late: false,
             variants_of: Vec::new(),
             removed: Vec::new(),
@@ -547,7 +560,9 @@ impl World {
     /// Hands a datagram to the session as if it came from `from`.
     pub fn inject(&mut self, from: SocketAddr, datagram: &[u8]) {
         let pipe = self.pipe.as_ref().map(|pipe| pipe.remote);
-        let turn = self.pipe.as_mut().and_then(|pipe| pipe.turn.as_mut());
+        let pipe = pipe.or(self.relay.as_ref().map(|ends| ends.remote));
+        let by_pipe = self.pipe.as_mut().and_then(|pipe| pipe.turn.as_mut());
+        let turn = by_pipe.or(self.relay.as_mut());
         let (local, datagram) = match turn {
             None => (None, datagram.to_vec()),
             Some(ends) => match ends.for_session(self.now, datagram) {
@@ -586,6 +601,7 @@ impl World {
                 network: &mut self.network,
                 full: self.socket_full,
                 pipe: self.pipe.as_mut(),
+                relay: self.relay.as_mut(),
                 longest_run: &mut self.longest_run,
                 sealed: &mut self.sealed,
             },
@@ -802,8 +818,11 @@ impl World {
             if datagram.to == self.gateway {
                 self.inject(datagram.from, &datagram.bytes);
             } else if datagram.to == self.viewer.address() {
-                self.viewer
-                    .handle_from(self.now, datagram.from, &datagram.bytes);
+                let bytes = match &mut self.relay {
+                    None => datagram.bytes,
+                    Some(ends) => ends.arrived(&datagram.bytes),
+                };
+                self.viewer.handle_from(self.now, datagram.from, &bytes);
             }
         }
     }

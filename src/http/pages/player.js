@@ -322,10 +322,10 @@ export class WhepPlayer extends EventTarget {
       session.etag = response.headers.get("ETag");
       const links = linksOf(response.headers.get("Link"));
       session.events = eventsOf(links, response.url);
-      const iceServers = iceServersOf(links);
+      const known = pc.getConfiguration();
+      const iceServers = [...known.iceServers, ...iceServersOf(links)];
       if (iceServers.length > 0) {
-        const known = pc.getConfiguration();
-        pc.setConfiguration({ ...known, iceServers: [...known.iceServers, ...iceServers] });
+        pc.setConfiguration({ ...known, iceServers: leftOut === "relay" ? withoutUdpRelays(iceServers) : iceServers });
       }
       session.ladder = LADDER.filter((rung) => isUsable(rung, sdp, pc.getConfiguration().iceServers));
       const theirs = leftOut === "no-udp" ? withoutUdp(sdp) : sdp;
@@ -988,6 +988,13 @@ function withIce(answer, ice) {
 function withoutUdp(sdp) {
   const lines = sdp.split("\r\n");
   return lines.filter((line) => !/^a=candidate:\S+ \d+ udp /i.test(line)).join("\r\n");
+}
+
+// ICE servers for where UDP does not get through: of relays, those over TCP and TLS, if there are any.
+function withoutUdpRelays(iceServers) {
+  const isOver = (test) => ({ urls }) => [urls].flat().some(test);
+  const others = iceServers.filter(isOver((url) => /^turns:|[?&]transport=tcp/i.test(url)));
+  return others.length > 0 ? others : iceServers;
 }
 
 // Whether there is anything left to connect by.

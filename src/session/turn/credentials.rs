@@ -8,14 +8,16 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::hmac;
 use md5::{Digest, Md5};
 
-/// What the passwords are for; browsers show it to nobody.
-pub const REALM: &str = "rtsp_webrtc_gateway";
+/// What the passwords are for; browsers show it to nobody. Short, as is a nonce: who asks without credentials is
+/// answered with both, and may have forged its address.
+pub const REALM: &str = "rtsp";
 /// Credentials begin an allocation within this time. One that has begun goes on.
 const VALID: Duration = Duration::from_secs(24 * 3600);
-/// A nonce is replaced after this time (RFC 8656 section 5: at least once an hour).
-const FRESH: Duration = Duration::from_secs(3600);
-/// Hexadecimal digits of the time in a nonce.
-const TIME: usize = 8;
+/// Nonces are others after this time, and one counts for as long again (RFC 8656 section 5: at least once an hour).
+const EPOCH: Duration = Duration::from_secs(1800);
+/// Hexadecimal digits of passwords and of nonces.
+const PASSWORD: usize = 40;
+const NONCE: usize = 16;
 
 /// A name and a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -47,7 +49,7 @@ impl Authority {
     }
 
     fn password(&self, username: &str) -> String {
-        self.tag("password", username)
+        self.tag("password", username, PASSWORD)
     }
 
     /// What the integrity of messages is keyed with (RFC 8489 section 9.2.2).
@@ -58,27 +60,23 @@ impl Authority {
 
     /// What a client has to repeat, which only it has received.
     pub fn nonce(&self, now: SystemTime, client: SocketAddr) -> String {
-        let time = format!("{:0TIME$x}", seconds(now) as u32);
-        let tag = self.tag("nonce", &format!("{time} {client}"));
-        time + &tag
+        let epoch = seconds(now) / EPOCH.as_secs();
+        self.tag("nonce", &format!("{epoch} {client}"), NONCE)
     }
 
     /// Whether this nonce was made for this client, and not long ago.
     pub fn is_fresh(&self, nonce: &str, now: SystemTime, client: SocketAddr) -> bool {
-        let made = nonce.get(..TIME);
-        let Some(made) = made.and_then(|time| u64::from_str_radix(time, 16).ok()) else {
-            return false;
-        };
-        let Some(made) = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(made)) else {
-            return false;
-        };
-        now.duration_since(made).is_ok_and(|age| age <= FRESH) && nonce == self.nonce(made, client)
+        let before = now.checked_sub(EPOCH);
+        [Some(now), before]
+            .into_iter()
+            .flatten()
+            .any(|time| nonce == self.nonce(time, client))
     }
 
-    fn tag(&self, purpose: &str, of: &str) -> String {
+    fn tag(&self, purpose: &str, of: &str, digits: usize) -> String {
         let tag = hmac::sign(&self.key, format!("{purpose} {of}").as_bytes());
         let mut text = String::new();
-        for byte in tag.as_ref().iter().take(20) {
+        for byte in tag.as_ref().iter().take(digits / 2) {
             let _ = write!(text, "{byte:02x}");
         }
         text
@@ -140,16 +138,17 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_is_for_one_client_and_an_hour() {
+    fn a_nonce_is_for_one_client_and_half_an_hour_or_more() {
         let authority = Authority::new([7; 32]);
         let [client, other] = ["192.0.2.1:5000", "192.0.2.1:5001"].map(|a| a.parse().unwrap());
         let nonce = authority.nonce(now(), client);
+        assert_eq!(nonce.len(), NONCE);
         assert!(authority.is_fresh(&nonce, now(), client));
-        assert!(authority.is_fresh(&nonce, now() + FRESH, client));
-        assert!(!authority.is_fresh(&nonce, now() + FRESH + Duration::from_secs(1), client));
-        assert!(!authority.is_fresh(&nonce, now() - Duration::from_secs(1), client));
+        assert!(authority.is_fresh(&nonce, now() + EPOCH, client));
+        assert!(!authority.is_fresh(&nonce, now() + 2 * EPOCH, client));
+        assert!(!authority.is_fresh(&nonce, now() - EPOCH, client));
         assert!(!authority.is_fresh(&nonce, now(), other));
-        for forged in ["", "6b49d200", "zzzzzzzz", "6b49d20\u{e9}0", "ffffffff"] {
+        for forged in ["", "0000000000000000", "\u{e9}", &nonce[..NONCE - 1]] {
             assert!(!authority.is_fresh(forged, now(), client), "{forged}");
         }
     }

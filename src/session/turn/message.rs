@@ -79,9 +79,10 @@ pub fn binding(request: &Message, client: SocketAddr) -> Option<Vec<u8>> {
     })
 }
 
-/// Asks for credentials.
+/// Asks for credentials, without a word more than it takes: over UDP the request may be forged, and the response goes
+/// to somebody else.
 pub fn challenge(request: &Message, at: &At<'_>) -> Option<Vec<u8>> {
-    refuse_with_nonce(request, CODE_UNAUTHORIZED.0, "Unauthorized", at)
+    refuse_with_nonce(request, CODE_UNAUTHORIZED.0, "", at)
 }
 
 /// Refuses a request, and says what it has to repeat.

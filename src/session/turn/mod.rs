@@ -6,7 +6,8 @@
 //! address is refused, and nothing here could send to it.
 //!
 //! A viewer finds its credentials in the answer to its offer. They name the session, so whoever has others gets no
-//! further than a challenge, which takes no memory.
+//! further than a challenge, which takes no memory. Over UDP the challenge is all that a forged address is ever sent: it
+//! has twice the bytes of the shortest request, and what it says has to be repeated from where it went.
 
 mod credentials;
 mod message;
@@ -20,7 +21,19 @@ pub use relay::{At, Heard, Refusal, Relay};
 use rtc::stun::attributes::ATTR_USERNAME;
 use rtc::stun::message::{CLASS_REQUEST, METHOD_BINDING};
 
-/// What the first messages of a connection are answered with, before anything is known of it.
+/// Whether a datagram is a message of TURN, or channel data, that a client sends; and none of the checks of ICE, which
+/// are Binding requests as well.
+pub fn is_message(datagram: &[u8]) -> bool {
+    match datagram {
+        [0x40..=0x4f, ..] => true,
+        // Requests and indications of Binding.
+        [0, 0x01 | 0x11, ..] => false,
+        [0, ..] => true,
+        _ => false,
+    }
+}
+
+/// What the first messages of a client are answered with, before anything is known of it.
 pub enum Greeting {
     /// It names the session that is at this place, by the beginning of a ufrag.
     Names(String),

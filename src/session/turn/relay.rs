@@ -1,4 +1,4 @@
-//! What one connection has allocated, and the requests that change it.
+//! What one client has allocated, over a connection or from its address, and the requests that change it.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -11,7 +11,7 @@ use rtc::stun::attributes::{
 };
 use rtc::stun::message::{
     CLASS_INDICATION, CLASS_REQUEST, METHOD_ALLOCATE, METHOD_BINDING, METHOD_CHANNEL_BIND,
-    METHOD_CREATE_PERMISSION, METHOD_REFRESH, METHOD_SEND, Message, Method,
+    METHOD_CREATE_PERMISSION, METHOD_REFRESH, METHOD_SEND, Message, Method, TransactionId,
 };
 
 use super::credentials::{Authority, is_expired};
@@ -24,7 +24,7 @@ const DEFAULT_LIFETIME: u32 = 600;
 const MAX_LIFETIME: u32 = 3600;
 const PERMISSION: Duration = Duration::from_secs(300);
 const CHANNEL: Duration = Duration::from_secs(600);
-/// Addresses of the gateway that one connection may relay to at once. A host has few.
+/// Addresses of the gateway that one client may relay to at once. A host has few.
 const MAX_PEERS: usize = 32;
 /// Relaying by UDP is all that is offered: TCP (RFC 6062) would be to others.
 const UDP: u8 = 17;
@@ -67,7 +67,7 @@ pub enum Heard<'a> {
     Allocated(Vec<u8>),
     /// Send this back: a request was not granted.
     Refused(Vec<u8>, Refusal),
-    /// Send this back, if anything, and close the connection.
+    /// Send this back, if anything: nothing is allocated any more, and a connection is to be closed.
     Over(Option<Vec<u8>>),
     /// A datagram for the session, to this address of ours.
     Datagram(IpAddr, Cow<'a, [u8]>),
@@ -84,7 +84,7 @@ pub enum Refusal {
     Request,
 }
 
-/// The gateway's end of a connection that speaks TURN.
+/// The gateway's end of what a client may allocate.
 pub struct Relay {
     /// What the client is told that it has been given: nothing listens there.
     relayed: SocketAddr,
@@ -92,7 +92,11 @@ pub struct Relay {
 }
 
 struct Allocation {
+    /// The request that it began with: over UDP its response may have been lost, and then it comes again.
+    request: TransactionId,
     username: String,
+    /// What it was given first, in seconds.
+    lifetime: u32,
     until: Instant,
     peers: Vec<Peer>,
 }
@@ -126,7 +130,7 @@ impl Relay {
 
     /// How datagrams go to the client that come from this address of ours. `None`: it does not want them.
     pub fn way_from(&self, now: Instant, local: Option<IpAddr>) -> Option<Wrap> {
-        let allocation = self.allocation.as_ref()?;
+        let allocation = self.allocation.as_ref().filter(|known| now < known.until)?;
         let mut peers = allocation.peers.iter();
         let peer = peers.find(|peer| local.is_none_or(|ip| ip == peer.address.ip()))?;
         match peer.channel {
@@ -250,6 +254,7 @@ impl Relay {
     ) -> Result<Option<Heard<'a>>, Denied> {
         match method {
             METHOD_ALLOCATE => {
+                let again = self.allocation.is_some();
                 let lifetime = self.allocate(at, request, username)?;
                 let relayed = self.relayed;
                 let response = message::success(request, Some(&key), |response| {
@@ -257,7 +262,10 @@ impl Relay {
                     response.add(ATTR_LIFETIME, &lifetime.to_be_bytes());
                     put_address(response, ATTR_XORMAPPED_ADDRESS, at.client);
                 });
-                Ok(response.map(Heard::Allocated))
+                Ok(response.map(match again {
+                    true => Heard::Response,
+                    false => Heard::Allocated,
+                }))
             }
             METHOD_REFRESH => {
                 let lifetime = self.refresh(at, request)?;
@@ -283,8 +291,11 @@ impl Relay {
     }
 
     fn allocate(&mut self, at: &At<'_>, request: &Message, username: &str) -> Result<u32, Denied> {
-        if self.allocation.is_some() {
-            return Err(MISMATCH);
+        if let Some(allocation) = &self.allocation {
+            return match allocation.request == request.transaction_id {
+                true => Ok(allocation.lifetime),
+                false => Err(MISMATCH),
+            };
         }
         match message::value(request, ATTR_REQUESTED_TRANSPORT) {
             Some(&[UDP, ..]) => {}
@@ -304,6 +315,8 @@ impl Relay {
         let asked = message::lifetime(request).unwrap_or(DEFAULT_LIFETIME);
         let lifetime = asked.clamp(DEFAULT_LIFETIME, MAX_LIFETIME);
         self.allocation = Some(Allocation {
+            request: request.transaction_id,
+            lifetime,
             username: username.to_owned(),
             until: at.now + Duration::from_secs(lifetime.into()),
             peers: Vec::new(),

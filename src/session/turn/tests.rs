@@ -425,3 +425,53 @@ fn a_stranger_is_asked_who_it_is_and_then_named_a_place() {
         assert!(greet(&at, bytes).is_none());
     }
 }
+
+#[test]
+fn a_request_whose_response_was_lost_is_granted_again() {
+    let mut rig = Rig::new();
+    let _ = rig.ask(TurnClient::allocate);
+    let allocate = rig.client.borrow_mut().allocate();
+    assert_eq!(rig.said(&allocate), Said::Success(METHOD_ALLOCATE));
+    rig.waits(SECOND);
+    let Heard::Response(response) = rig.heard(&allocate) else {
+        panic!("it is counted again, or refused");
+    };
+    assert_eq!(relayed(&response), Some(address("192.0.2.1:50000")));
+    assert_eq!(rig.relay.ends(), Some(rig.now + 599 * SECOND));
+    assert_eq!(
+        rig.ask(TurnClient::allocate),
+        Said::Error(METHOD_ALLOCATE, 437)
+    );
+}
+
+/// Over UDP whoever forges an address has it sent this much.
+#[test]
+fn who_has_not_shown_where_it_is_gets_about_what_it_sent() {
+    const HEADERS: usize = 28;
+    let rig = Rig::new();
+    for from in ["198.51.100.7:40000", "[2001:db8::7]:40000"] {
+        let at = At {
+            now: rig.now,
+            wall: rig.wall,
+            authority: &rig.authority,
+            client: address(from),
+            ours: &Vec::new,
+        };
+        let mut client = TurnClient::default();
+        // The least that there is of a request.
+        for method in [METHOD_ALLOCATE, METHOD_REFRESH, METHOD_BINDING] {
+            let request = client.request(method, &[]);
+            assert_eq!(request.len(), 20);
+            let Some(Greeting::Challenge(response)) = greet(&at, &request) else {
+                panic!("no response");
+            };
+            assert!(response.len() <= 56, "{} bytes", response.len());
+            assert!(response.len() + HEADERS < 2 * (request.len() + HEADERS));
+        }
+        let request = client.allocate();
+        let Some(Greeting::Challenge(response)) = greet(&at, &request) else {
+            panic!("no challenge");
+        };
+        assert!(response.len() <= 2 * request.len());
+    }
+}

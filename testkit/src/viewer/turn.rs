@@ -1,7 +1,7 @@
 //! A TURN client (RFC 8656): messages out and in, without I/O; and a viewer that relays by one.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use md5::{Digest, Md5};
@@ -25,6 +25,7 @@ pub use rtc::stun::message::{
 use rtc::stun::xoraddr::XorMappedAddress;
 
 use super::Viewer;
+use super::udp::socket;
 
 static CRYPTO: AwsLcRsProvider = AwsLcRsProvider::new();
 
@@ -234,11 +235,39 @@ trait Stream: Read + Write {}
 
 impl<T: Read + Write> Stream for T {}
 
+/// A socket whose writes and reads are datagrams.
+struct Datagrams(UdpSocket);
+
+impl Read for Datagrams {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.recv(buffer)
+    }
+}
+
+impl Write for Datagrams {
+    fn write(&mut self, datagram: &[u8]) -> std::io::Result<usize> {
+        self.0.send(datagram)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The socket below what a viewer speaks by.
+enum Below {
+    Tcp(TcpStream),
+    Udp(UdpSocket),
+}
+
+/// Over UDP, a request is repeated after this time: RFC 8489 section 6.2.1.
+const REPEAT: Duration = Duration::from_millis(500);
+
 /// A viewer that reaches the gateway by its relay alone.
 pub struct RelayViewer {
     stream: Box<dyn Stream>,
     /// The socket below it, for its timeouts.
-    socket: TcpStream,
+    socket: Below,
     read: Vec<u8>,
     pub client: TurnClient,
     /// Where media comes from: an address of the gateway.
@@ -258,8 +287,34 @@ impl RelayViewer {
         stream: impl Read + Write + 'static,
         socket: TcpStream,
     ) -> RelayViewer {
+        RelayViewer::with(viewer, client, Box::new(stream), Below::Tcp(socket))
+    }
+
+    /// Speaks TURN over UDP with the gateway at this address.
+    pub fn over_udp(viewer: Viewer, client: TurnClient, gateway: SocketAddr) -> RelayViewer {
+        let any = match gateway {
+            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+        };
+        let socket = socket(any).expect("a socket");
+        socket.connect(gateway).expect("a route");
+        let below = socket.try_clone().expect("another handle");
+        RelayViewer::with(
+            viewer,
+            client,
+            Box::new(Datagrams(socket)),
+            Below::Udp(below),
+        )
+    }
+
+    fn with(
+        viewer: Viewer,
+        client: TurnClient,
+        stream: Box<dyn Stream>,
+        socket: Below,
+    ) -> RelayViewer {
         RelayViewer {
-            stream: Box::new(stream),
+            stream,
             socket,
             read: Vec::new(),
             client,
@@ -273,7 +328,11 @@ impl RelayViewer {
 
     /// Where it connects from.
     pub fn local_addr(&self) -> SocketAddr {
-        self.socket.local_addr().expect("it is connected")
+        let address = match &self.socket {
+            Below::Tcp(socket) => socket.local_addr(),
+            Below::Udp(socket) => socket.local_addr(),
+        };
+        address.expect("it is connected")
     }
 
     /// Sends a request, and waits for its response.
@@ -285,7 +344,14 @@ impl RelayViewer {
     /// Waits for the response to a request.
     pub fn response(&mut self, request: &[u8]) -> (Said, Vec<u8>) {
         let end = Instant::now() + Duration::from_secs(30);
+        let mut repeat = Instant::now() + REPEAT;
         while !self.ended && Instant::now() < end {
+            if let Below::Udp(_) = self.socket
+                && Instant::now() >= repeat
+            {
+                self.write(request);
+                repeat += REPEAT;
+            }
             while let Some((message, rest)) = split(&self.read) {
                 let (message, rest) = (message.to_vec(), rest.to_vec());
                 self.read = rest;
@@ -388,9 +454,11 @@ impl RelayViewer {
 
     fn receive(&mut self, wait: Duration, most: usize) {
         let wait = wait.max(Duration::from_millis(1));
-        self.socket
-            .set_read_timeout(Some(wait))
-            .expect("a timeout that is not zero");
+        let set = match &self.socket {
+            Below::Tcp(socket) => socket.set_read_timeout(Some(wait)),
+            Below::Udp(socket) => socket.set_read_timeout(Some(wait)),
+        };
+        set.expect("a timeout that is not zero");
         let mut buffer = vec![0; most];
         match self.stream.read(&mut buffer) {
             Ok(0) => self.ended = true,

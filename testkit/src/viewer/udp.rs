@@ -88,7 +88,7 @@ impl UdpViewer {
     }
 }
 
-fn socket(address: impl ToSocketAddrs) -> std::io::Result<UdpSocket> {
+pub(super) fn socket(address: impl ToSocketAddrs) -> std::io::Result<UdpSocket> {
     let socket = UdpSocket::bind(address)?;
     // The default overflows when a backlog arrives at once while this process does not run.
     SockRef::from(&socket).set_recv_buffer_size(4 << 20)?;
