@@ -83,7 +83,7 @@ test("where only HTTPS passes Chromium plays by the gateway's relay over TLS", a
 
 test("told to use relays alone Chromium plays by the gateway's relay over UDP", async (t) => {
   const page = await openPage(browser, t);
-  await page.addInitScript(onlyRelays, "");
+  await page.addInitScript(onlyRelays, "udp");
   await page.goto(`${gateway.url}door`);
   await waitUntilPlaying(page, 100);
   const { local, video } = await selected(page);
