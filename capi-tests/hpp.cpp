@@ -91,6 +91,9 @@ void errors() {
     wrong.stun_servers = {"stun:no"};
     CHECK(Gateway::try_create(wrong).status() == Status::InvalidArgument);
     wrong.stun_servers.clear();
+    wrong.turn_servers = {{"turn:192.0.2.1", std::nullopt, std::nullopt}};
+    CHECK(Gateway::try_create(wrong).status() == Status::InvalidArgument);
+    wrong.turn_servers.clear();
     wrong.udp_fd = 1; /* and udp_bind */
     CHECK(Gateway::try_create(wrong).status() == Status::InvalidArgument);
     wrong.udp_fd = 0;

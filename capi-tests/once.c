@@ -112,6 +112,16 @@ static void create_refuses(rtsp_webrtc_gateway_callbacks *callbacks, atomic_int 
             config.object.ice_servers_len = 1, INVALID_ARGUMENT, 1);
     REFUSED(config.object.ice_servers = &bad;
             config.object.ice_servers_len = 1, INVALID_ARGUMENT, 1);
+    const rtsp_webrtc_gateway_ice_server nobody = {sizeof nobody, "turn:192.0.2.1", NULL, NULL};
+    const rtsp_webrtc_gateway_ice_server over_tls = {sizeof over_tls, "turns:192.0.2.1", "a",
+                                                     SECRET};
+    REFUSED(config.object.turn_servers_len = 1, INVALID_ARGUMENT, 1);
+    REFUSED(config.object.turn_servers = &no_url;
+            config.object.turn_servers_len = 1, INVALID_ARGUMENT, 1);
+    REFUSED(config.object.turn_servers = &nobody;
+            config.object.turn_servers_len = 1, INVALID_ARGUMENT, 1);
+    REFUSED(config.object.turn_servers = &over_tls;
+            config.object.turn_servers_len = 1, INVALID_ARGUMENT, 1);
     const rtsp_webrtc_gateway_tuning knobs[] = {
         {9999, 0, 1},
         {RTSP_WEBRTC_GATEWAY_TUNING_NACK, 0, INT64_MAX},

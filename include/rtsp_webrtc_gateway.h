@@ -773,7 +773,7 @@ typedef struct rtsp_webrtc_gateway_quality_event {
 
 /* -------------------------------------------------------------- ice_server */
 
-/** A STUN or TURN server for viewers. Initialize each element of an array of them. */
+/** A STUN or TURN server. Initialize each element of an array of them. */
 typedef struct rtsp_webrtc_gateway_ice_server {
     /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
@@ -787,7 +787,7 @@ typedef struct rtsp_webrtc_gateway_ice_server {
     const char *username;
     /**
      * Password, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN. It is
-     * sent to the viewer, and it is never logged.
+     * sent to viewers, except of config.turn_servers, and it is never logged.
      */
     const char *credential;
 } rtsp_webrtc_gateway_ice_server;
@@ -1007,6 +1007,17 @@ typedef struct rtsp_webrtc_gateway_config {
     int32_t udp_fd;
     /** Instead of CONFIG_ICE_TCP: the descriptor of a TCP socket that listens, on any port. As udp_fd. 0: none. */
     int32_t tcp_fd;
+    /**
+     * TURN servers that relay for the gateway itself, as the last resort for one behind a NAT that lets no
+     * viewer in: "turn:turn.example.com:3478", over UDP, with username and credential, which viewers do not
+     * get. The gateway keeps an allocation at the first of them that gives one, and the answers to offers
+     * have its address as well; browsers use it only where no other works. The server lets in viewers from
+     * the addresses of their candidates, in offers and PATCH requests, and of their peer. What is wrong with
+     * one is told in the log and by state_json(). May be NULL if turn_servers_len is 0.
+     */
+    const rtsp_webrtc_gateway_ice_server *turn_servers;
+    /** Number of elements in turn_servers, at most 8. */
+    size_t turn_servers_len;
 } rtsp_webrtc_gateway_config;
 
 /**
@@ -2788,7 +2799,7 @@ typedef struct rtsp_webrtc_gateway_session_info {
     int32_t protocol;
     /**
      * Whether the viewer relays by TURN (CONFIG_TURN): 0: it does not; 1: it does, over TCP; 2: over TLS; 3: over
-     * UDP.
+     * UDP; 4: the gateway itself does, through one of turn_servers.
      */
     uint32_t relay;
 } rtsp_webrtc_gateway_session_info;
@@ -3007,11 +3018,14 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   room for later offers before their viewers had connected), "slot_binds" (slots of walls that were bound to a
  *   stream), "slot_refusals" (changes of slots that were refused), "send_errors", "events_dropped",
  *   "interface_enumerations", "address_changes" (of the network interfaces), "public_address_changes"
- *   (as STUN servers see this host), "narrow_paths" (viewers on whose paths large datagrams vanished, so
+ *   (as STUN servers see this host), "allocations" (that TURN servers gave the gateway), "narrow_paths" (viewers on whose paths large datagrams vanished, so
  *   that the packets of what they are shown became smaller), "refused_for_memory" (offers, near memory_limit_bytes or the memory limit of the cgroup)}
  * - "stun": an array of {"server", "public", "base", "message"}, one for each of config.stun_servers, or
  *   for each of its addresses: where others see this host and its own address behind that ("ADDR:PORT";
  *   null if not known), and what is wrong (empty: nothing that is known)
+ * - "turn_servers": an array of {"server", "relayed", "message"}, one for each of config.turn_servers: the
+ *   address that it gives the gateway ("ADDR:PORT"; null if it does not), and what is wrong (empty:
+ *   nothing that is known)
  * - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
  *   "create", "new_sessions" or "now"
  * - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best
@@ -3032,7 +3046,8 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   "sheds", "switches"}}
  * - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
  *   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
- *   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp", "tcp", "turn-udp", "turn-tcp" or "turn-tls"), "peer", "label", "bytes_sent", "packets_sent",
+ *   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp", "tcp", "turn-udp", "turn-tcp", "turn-tls" or
+ *   "turn-server"), "peer", "label", "bytes_sent", "packets_sent",
  *   "nacks", "retransmits", "padding_packets", "padding_bytes", "plis", "overflows", "stills",
  *   "skips", "sheds", "variant" (the stream whose video is shown), "variant_name", "detail" (enum
  *   rtsp_webrtc_gateway_detail in lower case), "reason" (enum

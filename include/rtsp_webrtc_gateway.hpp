@@ -851,6 +851,8 @@ struct Config {
     std::vector<std::string> interfaces;
     /** STUN servers that tell the gateway its public address behind a NAT: "stun.example.com:3478". */
     std::vector<std::string> stun_servers;
+    /** TURN servers that relay for the gateway itself, behind a NAT that lets no viewer in. */
+    std::vector<IceServer> turn_servers;
     /** Instead of udp_bind: a UDP socket that is bound. It stays the host's. 0: none. POSIX only. */
     int udp_fd = 0;
     /** Instead of ice_tcp: a TCP socket that listens. It stays the host's. 0: none. POSIX only. */
@@ -1615,6 +1617,7 @@ public:
             stun_servers.push_back(detail::c_text(server));
         }
         const detail::CIceServers servers(config.ice_servers);
+        const detail::CIceServers turn_servers(config.turn_servers);
         std::vector<rtsp_webrtc_gateway_tuning> tuning;
         for (const Tuning &knob : config.tuning) {
             tuning.push_back({static_cast<std::int32_t>(knob.key), 0, knob.value});
@@ -1637,6 +1640,8 @@ public:
         options.interfaces_len = interfaces.size();
         options.stun_servers = stun_servers.data();
         options.stun_servers_len = stun_servers.size();
+        options.turn_servers = turn_servers.data();
+        options.turn_servers_len = turn_servers.size();
         options.udp_fd = config.udp_fd;
         options.tcp_fd = config.tcp_fd;
         options.tuning = tuning.data();

@@ -42,6 +42,11 @@ pub struct Config {
     /// `[address]:port`; the default port is 3478; at most 8. They are asked from the media socket every 15 s, which
     /// keeps the NAT's mapping and notices when it changes, and answers have what they say (RFC 8445 section 5.1.1.1).
     pub stun_servers: Vec<String>,
+    /// TURN servers that relay for the gateway itself, as the last resort for one behind a NAT that lets no viewer in:
+    /// `turn:host:port`, over UDP, each with a username and a credential; at most 8. The gateway keeps an allocation at the
+    /// first that gives one, answers offers with its address as well, and lets in viewers from the addresses of their
+    /// candidates and of their requests. Viewers do not get these credentials.
+    pub turn_servers: Vec<IceServer>,
     /// STUN and TURN servers for viewers, sent in `Link` headers (RFC 9725 section 4.6). The gateway itself
     /// uses none of these.
     pub ice_servers: Vec<IceServer>,
@@ -59,7 +64,7 @@ pub struct Config {
     pub events: Option<Box<dyn Events>>,
 }
 
-/// A STUN or TURN server for viewers. Its credential is sent to everyone who may watch.
+/// A STUN or TURN server. For viewers, its credential is sent to everyone who may watch.
 #[derive(Clone, Default)]
 pub struct IceServer {
     /// `stun:`, `stuns:`, `turn:` or `turns:`, host, port, transport (RFC 7064, RFC 7065), e.g.

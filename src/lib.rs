@@ -72,7 +72,7 @@
 //! | [`sinks`] | media for the host: frames of a stream, queued until they are read | config error limit media source state |
 //! | `source` | where media comes from: a camera and its retries, or the host; knows no viewers | budget config error media random state system |
 //! | `stats` | figures: costs, latency, totals; written as JSON and Prometheus text | crypto error media state stun tuning |
-//! | `stun` | the addresses that a NAT gives the gateway; knows no socket and no clock | error sdp |
+//! | `stun` | the addresses that a NAT gives the gateway; knows no socket and no clock | crypto error sdp |
 //! | `net` | the socket, connections and the interface addresses; knows no protocols but TLS | budget error system tuning |
 //! | [`config`] | what the host passes in | error events media state tuning |
 //! | [`events`] | what the host is notified of, and the thread that does it | error limit state |

@@ -1,10 +1,11 @@
 //! What the library logs: who comes and goes, for which stream; and no password and no key.
 
+use std::net::UdpSocket;
 use std::sync::{Mutex, Once};
 use std::time::Duration;
 
 use log::kv::{Key, Value, VisitSource};
-use rtsp_webrtc_gateway::config::{Config, OutputOptions, PullOptions, WhepOffer};
+use rtsp_webrtc_gateway::config::{Config, IceServer, OutputOptions, PullOptions, WhepOffer};
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::{OutputState, StreamId, StreamState};
 use testkit::camera::{Auth, CameraConfig, CameraServer, Fault};
@@ -250,4 +251,44 @@ fn nothing_secret_is_logged_or_said() {
         assert!(!logged.contains(&secret), "{secret} in:\n{logged}");
         assert!(!said.contains(&secret), "{secret} in:\n{said}");
     }
+}
+
+#[test]
+fn the_password_for_a_turn_server_is_neither_logged_nor_said() {
+    const PASSWORD: &str = "turnPa55";
+    install();
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let pause = Duration::from_millis(50);
+    server.set_read_timeout(Some(pause)).unwrap();
+    let gateway = Gateway::new(Config {
+        turn_servers: vec![IceServer {
+            url: format!("turn:{}", server.local_addr().unwrap()),
+            username: Some("gateway".to_owned()),
+            credential: Some(PASSWORD.to_owned()),
+        }],
+        ..Config::default()
+    })
+    .unwrap();
+    // It knows nobody: 401, with a realm and a nonce.
+    let refusal = [
+        &[0, 9, 0, 4, 0, 0, 4, 1, 0, 20, 0, 4][..],
+        b"test",
+        &[0, 21, 0, 4],
+        b"once",
+    ]
+    .concat();
+    let complaint = "check username and credential";
+    wait_for("a complaint", || {
+        let mut request = [0; 1500];
+        if let Ok((_, from)) = server.recv_from(&mut request) {
+            let head = [&[1, 0x13, 0, refusal.len() as u8][..], &request[4..20]].concat();
+            let response = [head, refusal.clone()].concat();
+            server.send_to(&response, from).unwrap();
+        }
+        LOGGED.lock().unwrap().contains(complaint)
+    });
+    let said = gateway.state_json().unwrap() + &gateway.metrics().unwrap();
+    assert!(said.contains(complaint));
+    assert!(!said.contains(PASSWORD));
+    assert!(!LOGGED.lock().unwrap().contains(PASSWORD));
 }

@@ -438,6 +438,8 @@ namespace RtspWebrtcGateway
         public UIntPtr StunServersLen;
         public int UdpFd;
         public int TcpFd;
+        public IntPtr TurnServers;
+        public UIntPtr TurnServersLen;
     }
 
     [StructLayout(LayoutKind.Sequential)]

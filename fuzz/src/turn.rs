@@ -146,7 +146,7 @@ pub fn turn(data: &[u8]) {
                 None => {}
                 Some(Wrap::Channel(number)) => assert!((0x4000..0x5000).contains(&number)),
                 Some(Wrap::Data(peer)) => assert!(ours.contains(&peer) && peer.ip() == ip),
-                Some(Wrap::Length) => panic!("not by TURN"),
+                Some(Wrap::Length | Wrap::Send(_)) => panic!("not to a client"),
             }
             let allowed = relay.way_from(now, Some(ip)).is_some();
             assert!(!allowed || ours.iter().any(|own| own.ip() == ip));

@@ -112,6 +112,7 @@ class Gateway:
         stun_servers: Iterable[str] = (),
         udp_fd: int = 0,
         tcp_fd: int = 0,
+        turn_servers: Iterable[IceServer] = (),
     ) -> None:
         self._handle: c_void_p | None = None
         #: Futures of offers by what the library gets as user_data.
@@ -136,6 +137,7 @@ class Gateway:
         addresses = [_text(address) for address in public_addresses]
         tokens = [_text(token) for token in bearer_tokens]
         servers = _ice_servers(ice_servers)
+        relays = _ice_servers(turn_servers)
         origins = [_text(origin) for origin in allowed_origins]
         rules = [_text(rule) for rule in interfaces]
         stun = [_text(server) for server in stun_servers]
@@ -158,6 +160,8 @@ class Gateway:
         config.stun_servers_len = len(stun)
         config.udp_fd = udp_fd
         config.tcp_fd = tcp_fd
+        config.turn_servers = relays
+        config.turn_servers_len = len(relays)
         config.tuning = (_tuning * len(knobs))(*knobs)
         config.tuning_len = len(knobs)
         config.callbacks = ctypes.pointer(self._callbacks)

@@ -206,6 +206,8 @@ class _config(Structure):
         ("stun_servers_len", c_size_t),
         ("udp_fd", c_int32),
         ("tcp_fd", c_int32),
+        ("turn_servers", POINTER(_ice_server)),
+        ("turn_servers_len", c_size_t),
     ]
 
 

@@ -179,6 +179,10 @@ impl Settings {
                 "media.ice_servers",
                 media.ice_servers != new.media.ice_servers,
             ),
+            (
+                "media.turn_servers",
+                media.turn_servers != new.media.turn_servers,
+            ),
             ("log.format", self.log.format != new.log.format),
         ];
         let differs = differs.into_iter().filter(|(_, is)| *is);

@@ -170,6 +170,15 @@ pub struct rtsp_webrtc_gateway_config {
     pub udp_fd: i32,
     /// Instead of CONFIG_ICE_TCP: the descriptor of a TCP socket that listens, on any port. As udp_fd. 0: none.
     pub tcp_fd: i32,
+    /// TURN servers that relay for the gateway itself, as the last resort for one behind a NAT that lets no
+    /// viewer in: "turn:turn.example.com:3478", over UDP, with username and credential, which viewers do not
+    /// get. The gateway keeps an allocation at the first of them that gives one, and the answers to offers
+    /// have its address as well; browsers use it only where no other works. The server lets in viewers from
+    /// the addresses of their candidates, in offers and PATCH requests, and of their peer. What is wrong with
+    /// one is told in the log and by state_json(). May be NULL if turn_servers_len is 0.
+    pub turn_servers: *const rtsp_webrtc_gateway_ice_server,
+    /// Number of elements in turn_servers, at most 8.
+    pub turn_servers_len: usize,
 }
 sized_struct!(rtsp_webrtc_gateway_config, "rtsp_webrtc_gateway_config");
 
@@ -333,6 +342,8 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
     };
     // SAFETY: this function's contract.
     options.ice_servers = unsafe { ice_servers(config.ice_servers, config.ice_servers_len) }?;
+    // SAFETY: this function's contract.
+    options.turn_servers = unsafe { ice_servers(config.turn_servers, config.turn_servers_len) }?;
     for &address in addresses {
         // SAFETY: this function's contract.
         let address = unsafe { required_str(address, "an element of public_addresses") }?;

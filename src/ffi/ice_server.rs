@@ -1,4 +1,4 @@
-//! STUN and TURN servers for viewers.
+//! STUN and TURN servers.
 
 use std::ffi::c_char;
 
@@ -6,7 +6,7 @@ use super::convert::{optional_str, read_array, required_str, sized_struct};
 use crate::config::IceServer;
 use crate::error::Result;
 
-/// A STUN or TURN server for viewers. Initialize each element of an array of them.
+/// A STUN or TURN server. Initialize each element of an array of them.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_ice_server {
     /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
@@ -18,7 +18,7 @@ pub struct rtsp_webrtc_gateway_ice_server {
     /// User name, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN.
     pub username: *const c_char,
     /// Password, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN. It is
-    /// sent to the viewer, and it is never logged.
+    /// sent to viewers, except of config.turn_servers, and it is never logged.
     pub credential: *const c_char,
 }
 sized_struct!(
@@ -35,17 +35,14 @@ pub(super) unsafe fn ice_servers(
     len: usize,
 ) -> Result<Vec<IceServer>> {
     // SAFETY: this function's contract.
-    let servers = unsafe { read_array(servers, len, "ice_servers") }?;
+    let servers = unsafe { read_array(servers, len, "an array of ice_server") }?;
     let server = |server: &rtsp_webrtc_gateway_ice_server| {
         // SAFETY: this function's contract.
         let (url, username, credential) = unsafe {
             (
-                required_str(server.url, "the url of an element of ice_servers")?,
-                optional_str(server.username, "the username of an element of ice_servers")?,
-                optional_str(
-                    server.credential,
-                    "the credential of an element of ice_servers",
-                )?,
+                required_str(server.url, "the url of an ice_server")?,
+                optional_str(server.username, "the username of an ice_server")?,
+                optional_str(server.credential, "the credential of an ice_server")?,
             )
         };
         Ok(IceServer {

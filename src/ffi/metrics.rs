@@ -51,11 +51,14 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   room for later offers before their viewers had connected), "slot_binds" (slots of walls that were bound to a
 ///   stream), "slot_refusals" (changes of slots that were refused), "send_errors", "events_dropped",
 ///   "interface_enumerations", "address_changes" (of the network interfaces), "public_address_changes"
-///   (as STUN servers see this host), "narrow_paths" (viewers on whose paths large datagrams vanished, so
+///   (as STUN servers see this host), "allocations" (that TURN servers gave the gateway), "narrow_paths" (viewers on whose paths large datagrams vanished, so
 ///   that the packets of what they are shown became smaller), "refused_for_memory" (offers, near memory_limit_bytes or the memory limit of the cgroup)}
 /// - "stun": an array of {"server", "public", "base", "message"}, one for each of config.stun_servers, or
 ///   for each of its addresses: where others see this host and its own address behind that ("ADDR:PORT";
 ///   null if not known), and what is wrong (empty: nothing that is known)
+/// - "turn_servers": an array of {"server", "relayed", "message"}, one for each of config.turn_servers: the
+///   address that it gives the gateway ("ADDR:PORT"; null if it does not), and what is wrong (empty:
+///   nothing that is known)
 /// - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
 ///   "create", "new_sessions" or "now"
 /// - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best
@@ -76,7 +79,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   "sheds", "switches"}}
 /// - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
 ///   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
-///   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp", "tcp", "turn-udp", "turn-tcp" or "turn-tls"), "peer", "label", "bytes_sent", "packets_sent",
+///   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp", "tcp", "turn-udp", "turn-tcp", "turn-tls" or
+///   "turn-server"), "peer", "label", "bytes_sent", "packets_sent",
 ///   "nacks", "retransmits", "padding_packets", "padding_bytes", "plis", "overflows", "stills",
 ///   "skips", "sheds", "variant" (the stream whose video is shown), "variant_name", "detail" (enum
 ///   rtsp_webrtc_gateway_detail in lower case), "reason" (enum

@@ -109,7 +109,7 @@ pub struct rtsp_webrtc_gateway_session_info {
     /// CONFIG_ICE_TCP). 0: ICE has not selected an address yet.
     pub protocol: i32,
     /// Whether the viewer relays by TURN (CONFIG_TURN): 0: it does not; 1: it does, over TCP; 2: over TLS; 3: over
-    /// UDP.
+    /// UDP; 4: the gateway itself does, through one of turn_servers.
     pub relay: u32,
 }
 sized_struct!(
@@ -172,6 +172,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
                 Some(Protocol::TurnTcp) => 1,
                 Some(Protocol::TurnTls) => 2,
                 Some(Protocol::TurnUdp) => 3,
+                Some(Protocol::TurnServer) => 4,
                 Some(Protocol::Udp | Protocol::Tcp) | None => 0,
             },
         };

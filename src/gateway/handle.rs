@@ -21,6 +21,7 @@ use crate::net::{Interfaces, Socket};
 use crate::stats::{GatewaySnapshot, WorkerSnapshot, json, prometheus};
 use crate::tuning::{Key, Tuning};
 use crate::whep::http::Origins;
+use crate::worker::OwnAllocation;
 use crate::worker::pending_offers::PendingOffers;
 use crate::worker::registry::Registry;
 use crate::worker::{
@@ -50,6 +51,7 @@ pub(super) struct Shared {
     pub(super) socket: Arc<Socket>,
     pub(super) interfaces: Arc<Interfaces>,
     pub(super) reflexive: Arc<PublicAddresses>,
+    pub(super) allocation: Option<Arc<OwnAllocation>>,
     pub(super) narrow_paths: Arc<NarrowPaths>,
     /// What pages of walls say.
     pub(super) page_messages: PageMessages,
@@ -125,6 +127,16 @@ impl Handle {
             public_address_changes: self.shared.reflexive.changes(),
             narrow_paths: self.shared.narrow_paths.count(),
             stun: self.shared.reflexive.reports(),
+            allocations: self
+                .shared
+                .allocation
+                .as_ref()
+                .map_or(0, |own| own.changes()),
+            turn_servers: self
+                .shared
+                .allocation
+                .as_ref()
+                .map_or(Vec::new(), |own| own.reports()),
             refused_for_memory: self.shared.refused_for_memory.load(Ordering::Relaxed),
             tuning: &self.shared.tuning,
         })

@@ -50,6 +50,7 @@ use crate::stun;
 use crate::tuning::Tuning;
 use crate::whep::http::Origins;
 use crate::whep::ice_server;
+use crate::worker::OwnAllocation;
 use crate::worker::registry::Registry;
 use crate::worker::{
     CallerStats, Command, NarrowPaths, Peers, PublicAddresses, Reading, ReceiverStats, Routes,
@@ -101,6 +102,15 @@ impl Gateway {
         let tuning = Arc::new(Tuning::new(&config.tuning)?);
         let ice_links: Arc<[_]> = ice_server::links(&config.ice_servers)?.into();
         let stun_servers = stun::Name::parse_all(&config.stun_servers)?;
+        let turn_servers = config.turn_servers.iter().map(|server| {
+            let (username, credential) = (&server.username, &server.credential);
+            (
+                server.url.as_str(),
+                username.as_deref(),
+                credential.as_deref(),
+            )
+        });
+        let turn_servers = stun::allocation::Server::parse_all(turn_servers)?;
         let interfaces = Arc::new(Interfaces::new(Rules::new(&config.interfaces)?));
         let (socket, listener) = bind(&mut config, &tuning)?;
         let socket = Arc::new(socket);
@@ -116,6 +126,7 @@ impl Gateway {
         let public_addresses: Arc<[_]> = config.public_addresses.into();
         let started = Instant::now();
         let reflexive = Arc::new(PublicAddresses::new(started, stun_servers));
+        let allocation = OwnAllocation::new(started, turn_servers).map(Arc::new);
         let narrow_paths = Arc::new(NarrowPaths::default());
         let (pages, page_messages) = PageMessages::new();
         let clock = WallClock::new(started, SystemTime::now());
@@ -160,6 +171,7 @@ impl Gateway {
                     interfaces: Arc::clone(&interfaces),
                     public_addresses: Arc::clone(&public_addresses),
                     reflexive: Arc::clone(&reflexive),
+                    allocation: allocation.clone(),
                     ice_links: Arc::clone(&ice_links),
                     certificate: Arc::clone(&certificate),
                     notices: notifier.notices(),
@@ -178,6 +190,7 @@ impl Gateway {
             socket,
             interfaces,
             reflexive,
+            allocation,
             narrow_paths,
             page_messages,
             received,

@@ -1,17 +1,24 @@
 //! The body of a PATCH (`application/trickle-ice-sdpfrag`, RFC 8840 section 9), and what it asks
 //! for: more candidates, or an ICE restart (RFC 9725 section 4.3).
 
+use std::net::IpAddr;
+
 use super::credentials::{IceCredentials, bad_credentials, is_ice_chars};
 use crate::error::{Error, Result, Status};
 
 /// Maximum size of a fragment in bytes: some hundred candidates.
 pub const MAX_FRAGMENT: usize = 32 * 1024;
 
+/// Addresses of candidates that are heeded.
+const MAX_ADDRESSES: usize = 32;
+
 /// The content of a fragment.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fragment {
     /// The viewer's credentials, if present.
     pub ice: Option<IceCredentials>,
+    /// The addresses of its candidates.
+    pub candidates: Vec<IpAddr>,
 }
 
 impl Fragment {
@@ -35,6 +42,7 @@ impl Fragment {
         }
         let text = str::from_utf8(fragment).map_err(|_| bad("the fragment is not UTF-8"))?;
         let (mut ufrag, mut pwd, mut useful) = (None, None, false);
+        let mut candidates = Vec::new();
         for (i, line) in text.lines().enumerate() {
             let at = |what: &str| bad(format!("line {} of the fragment {what}", i + 1));
             if line.is_empty() {
@@ -57,7 +65,10 @@ impl Fragment {
             match attribute.split_once(':') {
                 Some(("ice-ufrag", value)) => same(&mut ufrag, value)?,
                 Some(("ice-pwd", value)) => same(&mut pwd, value)?,
-                Some(("candidate", value)) if is_candidate(value) => useful = true,
+                Some(("candidate", value)) if is_candidate(value) => {
+                    candidates.push(value);
+                    useful = true;
+                }
                 Some(("candidate", _)) => {
                     return Err(at(
                         "is not a candidate: write a=candidate:<foundation> <component> <transport> \
@@ -75,7 +86,8 @@ impl Fragment {
                 "the fragment has no candidate, no a=end-of-candidates and no ICE credentials",
             ));
         }
-        Ok(Fragment { ice })
+        let candidates = addresses_of(candidates);
+        Ok(Fragment { ice, candidates })
     }
 
     /// The credentials of the requested ICE restart; `None` if they are `known`, those of the viewer's
@@ -93,6 +105,25 @@ impl Fragment {
             )),
         }
     }
+}
+
+/// The IP addresses of candidates over UDP, each once; a browser has a handful. Names say nothing.
+pub fn addresses_of<'a>(candidates: impl IntoIterator<Item = &'a str>) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    for candidate in candidates {
+        let mut fields = candidate.split_ascii_whitespace().skip(2);
+        let is_udp = fields
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("udp"));
+        let address = fields.nth(1).and_then(|word| word.parse().ok());
+        if let Some(address) = address.filter(|_| is_udp)
+            && addresses.len() < MAX_ADDRESSES
+            && !addresses.contains(&address)
+        {
+            addresses.push(address);
+        }
+    }
+    addresses
 }
 
 fn bad(sentence: impl Into<String>) -> Error {
@@ -150,6 +181,20 @@ mod tests {
             "",
         ])
         .unwrap()
+    }
+
+    #[test]
+    fn the_addresses_of_candidates_over_udp_are_known() {
+        let fragment = parse(&[
+            CANDIDATE,
+            CANDIDATE,
+            "a=candidate:2 1 TCP 0 198.51.100.7 9 typ host tcptype active",
+            "a=candidate:3 1 UDP 1 2001:db8::7 50000 typ srflx raddr 0.0.0.0 rport 0",
+            "a=candidate:4 1 udp 1 7c1d9ec1-6d9b-4a4c-8a0e-1f5a6e0c3f52.local 50000 typ host",
+        ])
+        .unwrap();
+        let addresses: Vec<_> = fragment.candidates.iter().map(IpAddr::to_string).collect();
+        assert_eq!(addresses, ["192.0.2.7", "2001:db8::7"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use rtc::stun::attributes::{ATTR_DATA, ATTR_XOR_PEER_ADDRESS};
 use rtc::stun::message::{
-    CLASS_INDICATION, MAGIC_COOKIE, MESSAGE_HEADER_SIZE, METHOD_DATA, MessageType,
+    CLASS_INDICATION, MAGIC_COOKIE, MESSAGE_HEADER_SIZE, METHOD_DATA, METHOD_SEND, MessageType,
 };
 
 /// Longest frame that is accepted, in bytes: as of datagrams.
@@ -183,6 +183,8 @@ pub enum Wrap {
     Channel(u16),
     /// The head of a Data indication of TURN: it comes from there.
     Data(SocketAddr),
+    /// That of a Send indication: it goes there.
+    Send(SocketAddr),
 }
 
 impl Wrap {
@@ -191,7 +193,7 @@ impl Wrap {
         match self {
             Wrap::Length => PREFIX,
             Wrap::Channel(_) => TURN_HEAD + TURN_STEP - 1,
-            Wrap::Data(_) => MAX_HEAD + TURN_STEP - 1,
+            Wrap::Data(_) | Wrap::Send(_) => MAX_HEAD + TURN_STEP - 1,
         }
     }
 }
@@ -222,17 +224,21 @@ impl Around {
                 around.put(&number.to_be_bytes());
                 around.put(&len.to_be_bytes());
             }
-            Wrap::Data(from) => {
+            Wrap::Data(peer) | Wrap::Send(peer) => {
                 let cookie = MAGIC_COOKIE.to_be_bytes();
                 // Nobody answers: all have the same transaction ID.
                 let mask = u128::from(MAGIC_COOKIE) << 96;
-                let port = from.port() ^ (MAGIC_COOKIE >> 16) as u16;
-                let (family, octets, size) = match from.ip() {
+                let port = peer.port() ^ (MAGIC_COOKIE >> 16) as u16;
+                let (family, octets, size) = match peer.ip() {
                     IpAddr::V4(ip) => (1, u128::from(ip.to_bits() ^ MAGIC_COOKIE) << 96, 4),
                     IpAddr::V6(ip) => (2, ip.to_bits() ^ mask, 16),
                 };
                 let attributes = 8 + size + 4 + usize::from(len) + padding;
-                let kind = MessageType::new(METHOD_DATA, CLASS_INDICATION);
+                let method = match wrap {
+                    Wrap::Send(_) => METHOD_SEND,
+                    _ => METHOD_DATA,
+                };
+                let kind = MessageType::new(method, CLASS_INDICATION);
                 around.put(&kind.value().to_be_bytes());
                 around.put(&u16::try_from(attributes).ok()?.to_be_bytes());
                 around.put(&cookie);

@@ -86,6 +86,8 @@ pub enum Remote {
     Tcp(SocketAddr, ConnectionId),
     /// Datagrams come in messages of TURN: see [`turn`](super::turn).
     Relay(Relayed),
+    /// Datagrams come from this address through a TURN server, where the gateway has an allocation.
+    Server(SocketAddr),
 }
 
 /// What a viewer has allocated by TURN.
@@ -125,13 +127,15 @@ pub enum Way {
     Relay(ConnectionId),
     /// Over the connection with this number.
     Connection(ConnectionId),
+    /// From the socket, through the gateway's TURN server, to this address.
+    Server(SocketAddr),
 }
 
 impl Remote {
     /// The viewer's address.
     pub fn address(self) -> SocketAddr {
         match self {
-            Remote::Udp(address) | Remote::Tcp(address, _) => address,
+            Remote::Udp(address) | Remote::Tcp(address, _) | Remote::Server(address) => address,
             Remote::Relay(relayed) => relayed.client,
         }
     }
@@ -148,6 +152,7 @@ impl Remote {
     pub fn way(self) -> Way {
         match self {
             Remote::Udp(address) => Way::Socket(address),
+            Remote::Server(address) => Way::Server(address),
             Remote::Tcp(_, connection) => Way::Connection(connection),
             Remote::Relay(relayed) => match relayed.carrier {
                 Carrier::Udp => Way::Relay(relayed.id),
@@ -160,7 +165,7 @@ impl Remote {
     pub fn connection(self) -> Option<ConnectionId> {
         match self.way() {
             Way::Connection(id) => Some(id),
-            Way::Socket(_) | Way::Relay(_) => None,
+            Way::Socket(_) | Way::Relay(_) | Way::Server(_) => None,
         }
     }
 
@@ -169,6 +174,7 @@ impl Remote {
         match self {
             Remote::Udp(_) => Protocol::Udp,
             Remote::Tcp(..) => Protocol::Tcp,
+            Remote::Server(_) => Protocol::TurnServer,
             Remote::Relay(relayed) => match relayed.carrier {
                 Carrier::Udp => Protocol::TurnUdp,
                 Carrier::Tcp => Protocol::TurnTcp,

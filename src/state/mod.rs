@@ -256,22 +256,25 @@ pub enum Protocol {
     TurnTcp,
     /// TURN over TLS.
     TurnTls,
+    /// UDP, through a TURN server that the gateway has an allocation at.
+    TurnServer,
 }
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Protocol; 5] = [
+    pub const ALL: [Protocol; 6] = [
         Protocol::Udp,
         Protocol::Tcp,
         Protocol::TurnUdp,
         Protocol::TurnTcp,
         Protocol::TurnTls,
+        Protocol::TurnServer,
     ];
 
     /// The IANA number.
     pub const fn iana(self) -> u8 {
         match self {
-            Protocol::Udp | Protocol::TurnUdp => 17,
+            Protocol::Udp | Protocol::TurnUdp | Protocol::TurnServer => 17,
             Protocol::Tcp | Protocol::TurnTcp | Protocol::TurnTls => 6,
         }
     }
@@ -284,6 +287,7 @@ impl Protocol {
             Protocol::TurnUdp => "turn-udp",
             Protocol::TurnTcp => "turn-tcp",
             Protocol::TurnTls => "turn-tls",
+            Protocol::TurnServer => "turn-server",
         }
     }
 
@@ -295,6 +299,7 @@ impl Protocol {
             Protocol::TurnUdp => "by relay over UDP",
             Protocol::TurnTcp => "by relay over TCP",
             Protocol::TurnTls => "by relay over TLS",
+            Protocol::TurnServer => "through the gateway's TURN server",
         }
     }
 }

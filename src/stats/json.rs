@@ -17,7 +17,7 @@ use crate::state::{
     SrtpProfile, StreamId, StreamState, Switches, Warning,
 };
 use crate::stats::{GatewaySnapshot, MediaCosts, StreamSnapshot, WorkerSnapshot};
-use crate::stun::Report;
+use crate::stun::{Report, allocation};
 use crate::tuning::{Applies, KNOBS, Knob, Tuning};
 
 /// Names of all streams.
@@ -58,10 +58,12 @@ pub fn document(gateway: &GatewaySnapshot<'_>) -> Result<String> {
             interface_enumerations: gateway.interface_enumerations,
             address_changes: gateway.address_changes,
             public_address_changes: gateway.public_address_changes,
+            allocations: gateway.allocations,
             narrow_paths: gateway.narrow_paths,
             refused_for_memory: gateway.refused_for_memory,
         },
         stun: gateway.stun.iter().map(StunServer::from).collect(),
+        turn_servers: gateway.turn_servers.iter().map(TurnServer::from).collect(),
         tuning: KNOBS
             .iter()
             .map(|knob| Setting::new(knob, gateway.tuning))
@@ -85,6 +87,7 @@ struct Document<'a> {
     workers: Vec<Worker>,
     counters: Counters,
     stun: Vec<StunServer<'a>>,
+    turn_servers: Vec<TurnServer<'a>>,
     tuning: Vec<Setting>,
     streams: Vec<Stream<'a>>,
     sessions: Vec<Session<'a>>,
@@ -203,6 +206,7 @@ struct Counters {
     interface_enumerations: u64,
     address_changes: u64,
     public_address_changes: u64,
+    allocations: u64,
     narrow_paths: u64,
     refused_for_memory: u64,
 }
@@ -221,6 +225,23 @@ impl<'a> From<&'a Report> for StunServer<'a> {
             server: &report.server,
             public: report.mapping.map(|mapping| mapping.public),
             base: report.mapping.map(|mapping| mapping.base),
+            message: &report.message,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TurnServer<'a> {
+    server: &'a str,
+    relayed: Option<SocketAddr>,
+    message: &'a str,
+}
+
+impl<'a> From<&'a allocation::Report> for TurnServer<'a> {
+    fn from(report: &'a allocation::Report) -> TurnServer<'a> {
+        TurnServer {
+            server: &report.server,
+            relayed: report.relayed,
             message: &report.message,
         }
     }

@@ -13,7 +13,7 @@ use crate::state::{
     Detail, OutputId, OutputInfo, Quality, QualityReason, SessionId, SessionInfo, SinkId, SinkInfo,
     StreamId, StreamInfo, Switches,
 };
-use crate::stun::Report;
+use crate::stun::{Report, allocation};
 use crate::tuning::Tuning;
 
 /// A gateway at one moment.
@@ -52,6 +52,9 @@ pub struct GatewaySnapshot<'a> {
     pub narrow_paths: u64,
     /// What STUN servers say.
     pub stun: Vec<Report>,
+    /// How often a TURN server has allocated something to the gateway, and what is known of each.
+    pub allocations: u64,
+    pub turn_servers: Vec<allocation::Report>,
     /// Offers refused because the process came near its memory limit.
     pub refused_for_memory: u64,
     pub tuning: &'a Tuning,

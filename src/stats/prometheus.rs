@@ -94,6 +94,11 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
             gateway.public_address_changes,
         ),
         (
+            "allocations",
+            "Allocations that TURN servers gave the gateway.",
+            gateway.allocations,
+        ),
+        (
             "narrow_paths",
             "Viewers on whose paths large datagrams vanished.",
             gateway.narrow_paths,
@@ -120,6 +125,22 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
             report.server
         );
         out.sample("stun_answers", &labels, u64::from(report.mapping.is_some()));
+    }
+    out.gauge(
+        "turn_server_allocated",
+        "1 while the gateway has its allocation at the TURN server.",
+    );
+    for (i, report) in gateway.turn_servers.iter().enumerate() {
+        let address = report
+            .relayed
+            .map_or(String::new(), |relayed| relayed.to_string());
+        let server = &report.server;
+        let labels = format!("number=\"{i}\",server=\"{server}\",relayed=\"{address}\"");
+        out.sample(
+            "turn_server_allocated",
+            &labels,
+            u64::from(report.relayed.is_some()),
+        );
     }
     out.gauge("tuning", "Value of a knob.");
     for knob in KNOBS {

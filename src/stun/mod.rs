@@ -1,6 +1,9 @@
 //! The addresses that a NAT gives the gateway, as STUN servers see them (RFC 8489). Sans-I/O: asks from the socket that
-//! media leaves from, again and again, which keeps the NAT's mapping and notices when it changes.
+//! media leaves from, again and again, which keeps the NAT's mapping and notices when it changes. And
+//! [`allocation`], for NATs that let nobody in.
 
+pub mod allocation;
+pub mod attributes;
 mod server;
 
 use std::net::{IpAddr, SocketAddr};

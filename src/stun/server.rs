@@ -38,7 +38,8 @@ impl Name {
         servers.iter().map(parse).collect()
     }
 
-    fn parse(server: &str) -> Option<Name> {
+    /// The same, of one.
+    pub fn parse(server: &str) -> Option<Name> {
         let (host, port) = match server.strip_prefix('[') {
             Some(rest) => {
                 let (host, rest) = rest.split_once(']')?;

@@ -45,6 +45,9 @@ pub(super) async fn watch(core: Rc<RefCell<Core>>) {
             core.borrow().tell_gone(&gone.copied().collect());
             known = now;
             core.borrow().context.reflexive.ask_anew();
+            if let Some(own) = &core.borrow().context.allocation {
+                own.look_again();
+            }
         }
     }
 }

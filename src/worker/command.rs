@@ -6,6 +6,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "http")]
+use super::allocation::{OwnAllocation, ServerWay};
 use super::callers::Stranger;
 use super::callers::{Caller, CallerStats};
 use super::feeds::{MirrorAddress, Parcel};
@@ -61,6 +62,8 @@ pub struct WorkerContext {
     pub public_addresses: Arc<[IpAddr]>,
     /// Those that a NAT gives this host.
     pub reflexive: Arc<PublicAddresses>,
+    /// Its allocation at a TURN server, if the host names any.
+    pub allocation: Option<Arc<OwnAllocation>>,
     /// `Link` headers that announce STUN and TURN servers.
     pub ice_links: Arc<[String]>,
     /// The gateway's certificate.
@@ -233,6 +236,8 @@ pub enum Command {
     CaughtUp(SyncSender<()>),
     /// Report everything, for metrics.
     Snapshot(SyncSender<WorkerSnapshot>),
+    /// How datagrams go through the gateway's TURN server from now on.
+    ServerWay(Arc<ServerWay>),
     /// The addresses of this host have changed, and these are gone.
     AddressesChanged(Arc<[IpAddr]>),
     /// A knob has changed.

@@ -13,12 +13,14 @@ use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::io::Interest;
 use tokio::sync::Notify;
 
+use super::allocation::{ByServer, OwnAllocation};
 use super::callers::Caller;
 use super::core::Core;
 use super::demux::Datagram;
@@ -39,6 +41,7 @@ const KEPT: usize = 96 << 10;
 /// All connections of a worker, and what is a path like them.
 pub(super) struct Connections {
     pub(super) relays: Relays,
+    pub(super) by_server: ByServer,
     by_id: HashMap<ConnectionId, Rc<Connection>>,
     /// What was read last.
     buffer: Box<[u8]>,
@@ -48,6 +51,7 @@ impl Default for Connections {
     fn default() -> Self {
         Connections {
             relays: Relays::default(),
+            by_server: ByServer::default(),
             by_id: HashMap::new(),
             buffer: vec![0; READ].into(),
         }
@@ -76,6 +80,14 @@ struct Connection {
 }
 
 impl Connections {
+    /// `own`: the gateway's allocation at a TURN server, if it has any.
+    pub(super) fn new(own: Option<Arc<OwnAllocation>>) -> Connections {
+        Connections {
+            by_server: ByServer::new(own),
+            ..Connections::default()
+        }
+    }
+
     /// Sends `contents` as datagrams of `segment` bytes, from this address of ours. Fails if the connection takes
     /// nothing.
     pub(super) fn send(

@@ -80,10 +80,10 @@ impl Core {
     pub fn new(context: WorkerContext, rearmed: Rc<Bell>) -> Core {
         Core {
             callers: Rc::new(Callers::new(&context)),
+            connections: Connections::new(context.allocation.clone()),
             context,
             streams: Streams::default(),
             viewers: Table::default(),
-            connections: Connections::default(),
             fan_out: FanOut::default(),
             chores: Chores::default(),
             narrow_complaint: Complaint::default(),
@@ -206,6 +206,7 @@ impl Core {
             Command::Snapshot(reply) => {
                 core.borrow_mut().chores.snapshot(Unfinished::new(reply));
             }
+            Command::ServerWay(way) => core.borrow_mut().connections.by_server.way = way,
             Command::AddressesChanged(gone) => {
                 core.borrow_mut().addresses_changed(gone);
             }

@@ -8,12 +8,14 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use super::allocation::OwnAllocation;
 use super::public::PublicAddresses;
 use super::registry::SessionLocation;
 use super::routes::Routes;
 use crate::net::Socket;
 use crate::session::turn::{self, Authority, Greeting};
-use crate::session::{Path, WallClock, ice};
+use crate::session::{Path, Remote, WallClock, ice};
+use crate::stun::allocation::Heard;
 
 /// Datagrams that may wait for a worker; more are dropped, as a full socket buffer would.
 const VIEWER_QUEUE: usize = 4096;
@@ -114,6 +116,8 @@ pub struct Demux {
     pub routes: Arc<Routes>,
     /// Gets what STUN servers say.
     pub public: Arc<PublicAddresses>,
+    /// Gets what the TURN server says, and has what comes by it.
+    pub allocation: Option<Arc<OwnAllocation>>,
     /// The socket.
     pub socket: Arc<Socket>,
     /// Answers clients of the relay that name no session yet, if there is a relay.
@@ -139,6 +143,20 @@ impl Demux {
         {
             return;
         }
+        if let Some(own_allocation) = &self.allocation {
+            match own_allocation.take(remote, contents) {
+                Heard::Nothing => {}
+                Heard::Taken => return,
+                Heard::Data(peer, contents) => {
+                    let known = own_allocation.routes.find(peer);
+                    let path = Path {
+                        remote: Remote::Server(peer),
+                        local: None,
+                    };
+                    return self.pass_on(place(&contents, known), known, path, &contents, own);
+                }
+            }
+        }
         let known = match turn::is_message(contents) {
             true => self.routes.find_relay(remote),
             false => self.routes.find(remote),
@@ -146,35 +164,42 @@ impl Demux {
         if known.is_none() && is_rtcp(contents) {
             return self.deliver_to_neighbors(remote, local, contents);
         }
-        let place = match contents.first() {
-            Some(1) => ice::place(contents).map(SessionLocation::from_transaction),
-            Some(0..=3) => match ice::local_ufrag(contents) {
-                Some(ufrag) => SessionLocation::from_ufrag(ufrag),
-                None => match self
-                    .turn
-                    .as_ref()
-                    .and_then(|turn| turn.greet(remote, contents))
-                {
-                    Some(Greeting::Names(place)) => SessionLocation::from_ufrag(&place),
-                    Some(Greeting::Challenge(response)) => {
-                        // A client that misses it asks again.
-                        let _ = self.socket.send(remote, local, &response, response.len());
-                        return;
-                    }
-                    // An indication, which names no session.
-                    None => known,
-                },
-            },
-            _ => known,
+        let mut place = place(contents, known);
+        if place.is_none()
+            && let (Some(0), Some(turn)) = (contents.first(), &self.turn)
+            && ice::local_ufrag(contents).is_none()
+        {
+            match turn.greet(remote, contents) {
+                Some(Greeting::Names(named)) => place = SessionLocation::from_ufrag(&named),
+                Some(Greeting::Challenge(response)) => {
+                    // A client that misses it asks again.
+                    let _ = self.socket.send(remote, local, &response, response.len());
+                    return;
+                }
+                // An indication, which names no session.
+                None => place = known,
+            }
+        }
+        let path = Path {
+            remote: remote.into(),
+            local,
         };
+        self.pass_on(place, known, path, contents, own);
+    }
+
+    /// Passes a datagram on to the session that is at `place`; `known`: the one that its source belongs to.
+    fn pass_on(
+        &self,
+        place: Option<SessionLocation>,
+        known: Option<SessionLocation>,
+        path: Path,
+        contents: &[u8],
+        own: impl FnOnce(Datagram<&[u8]>),
+    ) {
         let inbox = place.and_then(|place| Some((place, self.inboxes.get(place.worker)?)));
         let Some((place, inbox)) = inbox else {
             self.stats.unknown.fetch_add(1, Ordering::Relaxed);
             return;
-        };
-        let path = Path {
-            remote: remote.into(),
-            local,
         };
         let datagram = Datagram {
             row: place.row,
@@ -221,6 +246,15 @@ impl Demux {
             path: datagram.path,
             contents: datagram.contents.into(),
         });
+    }
+}
+
+/// The session that a datagram names, or is for by where it comes from.
+fn place(contents: &[u8], known: Option<SessionLocation>) -> Option<SessionLocation> {
+    match contents.first() {
+        Some(1) => ice::place(contents).map(SessionLocation::from_transaction),
+        Some(0..=3) => ice::local_ufrag(contents).and_then(SessionLocation::from_ufrag),
+        _ => known,
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) struct LocalCandidates {
     hosts: Vec<SocketAddr>,
     reflexive: Vec<Reflexive>,
     tcp: Vec<SocketAddr>,
+    relayed: Option<Reflexive>,
 }
 
 impl LocalCandidates {
@@ -62,6 +63,7 @@ impl LocalCandidates {
             hosts,
             reflexive,
             tcp,
+            relayed: context.allocation.as_ref().and_then(|own| own.relayed()),
         }
     }
 
@@ -70,6 +72,7 @@ impl LocalCandidates {
             hosts: &self.hosts,
             reflexive: &self.reflexive,
             tcp: &self.tcp,
+            relayed: self.relayed,
         }
     }
 

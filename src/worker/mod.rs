@@ -5,6 +5,7 @@
 
 mod addresses;
 mod admission;
+mod allocation;
 mod audience;
 mod callers;
 mod cameras;
@@ -50,6 +51,7 @@ mod wait;
 mod wall;
 mod wall_channel;
 
+pub(crate) use allocation::OwnAllocation;
 pub(crate) use callers::CallerStats;
 #[cfg(feature = "http")]
 pub(crate) use callers::Stranger;

@@ -1,5 +1,6 @@
 //! Answers offers: at once, or when the camera's first media has told its codec.
 
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -172,7 +173,13 @@ impl Core {
             posted.turn_url.as_deref(),
             location,
         );
-        let links = links.iter().cloned().chain(relay);
+        let allocation = self.context.allocation.as_ref();
+        if let Some(own) = allocation {
+            let peer = posted.viewer.peer.as_deref().unwrap_or_default();
+            own.permit(ip_of(peer));
+        }
+        let stun = allocation.and_then(|own| own.stun_link());
+        let links = links.iter().cloned().chain(relay).chain(stun);
         response.headers.extend(links.map(|link| ("Link", link)));
         Ok(response)
     }
@@ -272,6 +279,9 @@ impl Core {
         offer: &Offer,
         negotiated: &Negotiated,
     ) -> Result<TransportConfig> {
+        if let Some(own) = &self.context.allocation {
+            own.permit(offer.candidates.iter().copied());
+        }
         Ok(TransportConfig {
             remote_ice: negotiated.remote_ice(offer).clone(),
             fingerprints: offer.fingerprints.clone(),
@@ -362,6 +372,13 @@ impl Media<'_> {
             why,
         )
     }
+}
+
+/// The address that a peer begins with, if it is one.
+fn ip_of(peer: &str) -> Option<IpAddr> {
+    let socket = peer.parse().map(|address: SocketAddr| address.ip());
+    let ip = socket.or_else(|_| peer.parse::<IpAddr>()).ok();
+    ip.map(|ip| ip.to_canonical())
 }
 
 /// What an empty offer asks for.

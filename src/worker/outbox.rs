@@ -49,6 +49,10 @@ impl Transmit for Outbox<'_> {
                 let relays = &connections.relays;
                 relays.send(by, (id, local), contents, segment).ok()
             }
+            Way::Server(to) => {
+                let by = (self.socket, self.segments);
+                connections.by_server.send(by, to, contents, segment).ok()
+            }
             Way::Connection(id) => connections.send(id, local, contents, segment).ok(),
         };
         if let (Some(timed), Some(begun)) = (&mut self.timed, begun) {

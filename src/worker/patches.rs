@@ -22,6 +22,9 @@ impl Core {
                  or 200 response, or restart ICE with If-Match: *",
             ));
         }
+        if let Some(own) = &context.allocation {
+            own.permit(request.fragment.candidates.iter().copied());
+        }
         let (_, known) = viewer.session.ice_credentials();
         let Some(remote) = request.fragment.restart(known)? else {
             return Ok(Response::no_content(

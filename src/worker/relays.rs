@@ -20,7 +20,7 @@ use super::routes::Routes;
 use crate::ids;
 use crate::limit::Complaint;
 use crate::net::Socket;
-use crate::session::framing::Frames;
+use crate::session::framing::{Frames, Wrap};
 use crate::session::turn::{self, Heard, Refusal, Relay};
 use crate::session::{Carrier, ConnectionId, Path, Relayed, Remote, WouldBlock};
 
@@ -56,7 +56,7 @@ impl Relays {
     /// call. What the viewer does not want is left out.
     pub(super) fn send(
         &self,
-        (socket, at_once): (&Socket, usize),
+        by: (&Socket, usize),
         (id, local): (ConnectionId, Option<IpAddr>),
         contents: &[u8],
         segment: usize,
@@ -69,25 +69,8 @@ impl Relays {
             return Ok(());
         };
         let buffer = &mut *self.buffer.borrow_mut();
-        let mut blocked = false;
-        let step = at_once.min(RUN / (segment + wrap.most())).max(1) * segment;
-        for (i, run) in contents.chunks(step).enumerate() {
-            let Some(frames) = Frames::new(run, segment, wrap) else {
-                continue;
-            };
-            buffer.clear();
-            frames.append_rest(0, buffer);
-            let sent = socket.send(entry.relayed.client, entry.local, buffer, frames.segment());
-            blocked |= i == 0 && sent.is_err();
-            if sent.is_err() {
-                // What does not leave behind others is lost on the way.
-                break;
-            }
-        }
-        match blocked {
-            true => Err(WouldBlock),
-            false => Ok(()),
-        }
+        let to = (entry.relayed.client, entry.local);
+        send_framed(by, to, (wrap, buffer), contents, segment)
     }
 
     /// An authentic check has come by it.
@@ -142,6 +125,32 @@ impl Relays {
         let unproven = own.find(|id| self.by_id.get(id).is_some_and(|entry| !entry.proven));
         unproven.map(Some)
     }
+}
+
+/// Sends datagrams in messages of TURN, from this address of ours; so many by one call. `Err`: none of them left.
+pub(super) fn send_framed(
+    (socket, at_once): (&Socket, usize),
+    (to, local): (SocketAddr, Option<IpAddr>),
+    (wrap, buffer): (Wrap, &mut Vec<u8>),
+    contents: &[u8],
+    segment: usize,
+) -> Result<(), WouldBlock> {
+    let step = at_once.min(RUN / (segment + wrap.most())).max(1) * segment;
+    for (i, run) in contents.chunks(step).enumerate() {
+        let Some(frames) = Frames::new(run, segment, wrap) else {
+            continue;
+        };
+        buffer.clear();
+        frames.append_rest(0, buffer);
+        let sent = socket.send(to, local, buffer, frames.segment());
+        match (i, sent) {
+            (_, Ok(())) => {}
+            (0, Err(_)) => return Err(WouldBlock),
+            // What does not leave behind others is lost on the way.
+            (_, Err(_)) => break,
+        }
+    }
+    Ok(())
 }
 
 /// What becomes of a message, for the counters and for the log.

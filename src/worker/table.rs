@@ -181,6 +181,11 @@ impl Viewer {
             match (remote.way(), answered) {
                 (Way::Connection(id), _) => connections.proven(id),
                 (Way::Relay(id), _) => connections.relays.proven(id),
+                (Way::Server(peer), answered) => {
+                    connections
+                        .by_server
+                        .bound(peer, answered.is_some(), location);
+                }
                 (Way::Socket(address), Some(_)) => routes.own(address, location),
                 (Way::Socket(address), None) => routes.claim(address, location),
             }
@@ -246,6 +251,7 @@ fn release(
     match remote.way() {
         Way::Socket(address) => routes.release(address, location),
         Way::Relay(id) => connections.relays.close(id, routes, location),
+        Way::Server(peer) => connections.by_server.release(peer, location),
         Way::Connection(id) => connections.close(id),
     }
 }

@@ -112,6 +112,7 @@ impl Worker {
                 worker: context.index,
                 routes: Arc::clone(&context.routes),
                 public: Arc::clone(&context.reflexive),
+                allocation: context.allocation.clone(),
                 socket: Arc::clone(&context.socket),
                 turn: context.turn.clone().map(|authority| Greeter {
                     authority,
@@ -245,6 +246,10 @@ async fn run(
         let context = &core.borrow().context;
         let public = Arc::clone(&context.reflexive);
         tokio::task::spawn_local(public.keep(Arc::clone(&context.socket)));
+        if let Some(own) = context.allocation.clone() {
+            let socket = Arc::clone(&context.socket);
+            tokio::task::spawn_local(own.keep(socket, context.peers.clone()));
+        }
     }
     let mut alarm = Alarm::new();
     loop {

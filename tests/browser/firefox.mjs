@@ -40,6 +40,7 @@ export async function launchFirefox(preferences = {}, options = {}) {
     browser: "firefox",
     executablePath: FIREFOX,
     headless: true,
+    timeout: 120_000, // a busy machine
     extraPrefsFirefox: { ...PREFERENCES, ...preferences },
   });
 }

@@ -12,7 +12,7 @@ import { chromium } from "playwright-core";
 export const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
 const WHEP_SERVER = process.env.WHEP_SERVER ?? `${root}/target/cmake/examples-c/whep_server`;
-const SERVE = process.env.SERVE ?? `${root}/target/debug/rtsp-webrtc-gateway`;
+export const SERVE = process.env.SERVE ?? `${root}/target/debug/rtsp-webrtc-gateway`;
 const CAMSIM = process.env.CAMSIM ?? `${root}/target/release/camsim`;
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 

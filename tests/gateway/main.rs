@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod allocation;
 mod asker;
 mod capture_time;
 mod foreign_cameras;

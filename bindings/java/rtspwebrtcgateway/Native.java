@@ -687,7 +687,9 @@ public final class Native {
                 ADDRESS.withName("stun_servers"),
                 JAVA_LONG.withName("stun_servers_len"),
                 JAVA_INT.withName("udp_fd"),
-                JAVA_INT.withName("tcp_fd"));
+                JAVA_INT.withName("tcp_fd"),
+                ADDRESS.withName("turn_servers"),
+                JAVA_LONG.withName("turn_servers_len"));
         private static final long OF_STRUCT_SIZE = offset(LAYOUT, "struct_size");
         private static final long OF_UDP_BIND = offset(LAYOUT, "udp_bind");
         private static final long OF_PUBLIC_ADDRESSES = offset(LAYOUT, "public_addresses");
@@ -709,6 +711,8 @@ public final class Native {
         private static final long OF_STUN_SERVERS_LEN = offset(LAYOUT, "stun_servers_len");
         private static final long OF_UDP_FD = offset(LAYOUT, "udp_fd");
         private static final long OF_TCP_FD = offset(LAYOUT, "tcp_fd");
+        private static final long OF_TURN_SERVERS = offset(LAYOUT, "turn_servers");
+        private static final long OF_TURN_SERVERS_LEN = offset(LAYOUT, "turn_servers_len");
 
         public Config(SegmentAllocator allocator) { super(LAYOUT, allocator); }
         public Config(MemorySegment passed) { super(LAYOUT, passed, OF_UDP_BIND); }
@@ -754,6 +758,10 @@ public final class Native {
         public Config udpFd(int value) { segment.set(JAVA_INT, OF_UDP_FD, value); return this; }
         public int tcpFd() { return segment.get(JAVA_INT, OF_TCP_FD); }
         public Config tcpFd(int value) { segment.set(JAVA_INT, OF_TCP_FD, value); return this; }
+        public MemorySegment turnServers() { return segment.get(ADDRESS, OF_TURN_SERVERS); }
+        public Config turnServers(MemorySegment value) { segment.set(ADDRESS, OF_TURN_SERVERS, value); return this; }
+        public long turnServersLen() { return segment.get(JAVA_LONG, OF_TURN_SERVERS_LEN); }
+        public Config turnServersLen(long value) { segment.set(JAVA_LONG, OF_TURN_SERVERS_LEN, value); return this; }
     }
 
     public static final class PullOptions extends Struct {

@@ -147,7 +147,14 @@ fn read_media(section: Option<Section<'_, '_>>, base: &Base, settings: &mut Sett
         }
     }
     media.stun_servers = section.texts("stun_servers");
-    for mut server in section.list("ice_servers") {
+    media.ice_servers = read_servers(&mut section, "ice_servers", base);
+    media.turn_servers = read_servers(&mut section, "turn_servers", base);
+    section.finish();
+}
+
+fn read_servers(section: &mut Section<'_, '_>, key: &'static str, base: &Base) -> Vec<Server> {
+    let mut servers = Vec::new();
+    for mut server in section.list(key) {
         let url = server.text("url");
         if url.is_none() {
             server.wrong("url", "is missing");
@@ -156,13 +163,13 @@ fn read_media(section: Option<Section<'_, '_>>, base: &Base, settings: &mut Sett
         let keys = ["credential", "credential_file", "credential_env"];
         let credential = secret::one(&mut server, base, keys);
         server.finish();
-        media.ice_servers.push(Server {
+        servers.push(Server {
             url: url.unwrap_or_default(),
             username,
             credential,
         });
     }
-    section.finish();
+    servers
 }
 
 fn read_log(section: Option<Section<'_, '_>>, settings: &mut Settings) {

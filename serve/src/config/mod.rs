@@ -61,9 +61,10 @@ pub struct Media {
     pub public_addresses: Vec<IpAddr>,
     pub stun_servers: Vec<String>,
     pub ice_servers: Vec<Server>,
+    pub turn_servers: Vec<Server>,
 }
 
-/// A STUN or TURN server for viewers.
+/// A STUN or TURN server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Server {
     pub url: String,
@@ -163,6 +164,7 @@ impl Default for Settings {
                 public_addresses: Vec::new(),
                 stun_servers: Vec::new(),
                 ice_servers: Vec::new(),
+                turn_servers: Vec::new(),
             },
             tokens: Vec::new(),
             cameras: Vec::new(),
@@ -187,6 +189,7 @@ impl Settings {
             interfaces: self.media.interfaces.clone(),
             stun_servers: self.media.stun_servers.clone(),
             ice_servers: self.media.ice_servers.iter().map(Server::ice).collect(),
+            turn_servers: self.media.turn_servers.iter().map(Server::ice).collect(),
             tuning: self.tuning.clone(),
             bearer_tokens: self.tokens.clone(),
             allowed_origins: self.http.allowed_origins.clone(),

@@ -31,7 +31,8 @@ export const profileName = (profile) => (profile ? (PROFILES[profile] ?? profile
 const LEVELS = { connected: "good", new: "wait", connecting: "wait" };
 
 // Where a viewer's media goes; what is not UDP is worth a word: its connection or its firewall passes none.
-const PROTOCOLS = { tcp: "TCP", "turn-udp": "relay over UDP", "turn-tcp": "relay over TCP", "turn-tls": "relay over TLS" };
+const PROTOCOLS = { tcp: "TCP", "turn-udp": "relay over UDP", "turn-tcp": "relay over TCP", "turn-tls": "relay over TLS",
+  "turn-server": "the gateway's TURN server" };
 export const place = ({ remote, protocol }) =>
   remote && protocol in PROTOCOLS ? `${remote} (${PROTOCOLS[protocol]})` : remote;
 

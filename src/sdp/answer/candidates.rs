@@ -8,6 +8,7 @@ use super::Lines;
 const HOST: u32 = 126;
 const REFLEXIVE: u32 = 100;
 const HOST_TCP: u32 = 90;
+const RELAYED: u32 = 0;
 /// Direction preference of passive TCP (RFC 6544 section 4.2), and what is left for the address.
 const PASSIVE: u32 = 4 << 13;
 const OTHER: u32 = (1 << 13) - 1;
@@ -21,6 +22,8 @@ pub struct Candidates<'a> {
     pub reflexive: &'a [Reflexive],
     /// Those for viewers without UDP.
     pub tcp: &'a [SocketAddr],
+    /// The one that a TURN server gives it.
+    pub relayed: Option<Reflexive>,
 }
 
 /// An address that a NAT gives the gateway.
@@ -40,6 +43,7 @@ impl Candidates<'_> {
             hosts,
             reflexive,
             tcp,
+            relayed,
         } = *self;
         // Candidates of one address share a foundation (RFC 8445 section 5.1.1.3), but not with those of another kind.
         let foundation = |i: usize| {
@@ -71,6 +75,14 @@ impl Candidates<'_> {
                 hosts.len() + reflexive.len() + 1 + i
             ));
         }
+        if let Some(Reflexive { public, base }) = relayed {
+            let priority = priority(RELAYED, u32::from(u16::MAX));
+            let (ip, port, base, base_port) = (public.ip(), public.port(), base.ip(), base.port());
+            sdp.line(format_args!(
+                "a=candidate:{} 1 udp {priority} {ip} {port} typ relay raddr {base} rport {base_port}",
+                hosts.len() + reflexive.len() + tcp.len() + 1
+            ));
+        }
         sdp.line(format_args!("a=end-of-candidates"));
     }
 }
@@ -98,6 +110,10 @@ mod tests {
                 base: address("192.168.1.2:5000"),
             }],
             tcp: &[address("192.168.1.2:5000"), address("[2001:db8::7]:443")],
+            relayed: Some(Reflexive {
+                public: address("198.51.100.9:50000"),
+                base: address("203.0.113.7:41234"),
+            }),
         };
         let mut sdp = Lines::default();
         candidates.write(&mut sdp);
@@ -108,6 +124,7 @@ mod tests {
              a=candidate:3 1 udp 1694498815 203.0.113.7 41234 typ srflx raddr 192.168.1.2 rport 5000\r\n\
              a=candidate:4 1 tcp 1520435199 192.168.1.2 5000 typ host tcptype passive\r\n\
              a=candidate:5 1 tcp 1520434943 2001:db8::7 443 typ host tcptype passive\r\n\
+             a=candidate:6 1 udp 16777215 198.51.100.9 50000 typ relay raddr 203.0.113.7 rport 41234\r\n\
              a=end-of-candidates\r\n"
         );
     }

@@ -162,6 +162,7 @@ pub(super) fn everything(
         pwd: String::new(),
     };
     Offer {
+        candidates: Vec::new(),
         bundle: sections.iter().map(|section| section.mid.clone()).collect(),
         section_ice: sections.iter().map(|_| None).collect(),
         fingerprints: Vec::new(),

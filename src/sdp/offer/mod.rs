@@ -1,6 +1,7 @@
 //! Reads the browser's SDP offer. Everything in it is untrusted.
 
 use std::io::Cursor;
+use std::net::IpAddr;
 
 use rtc::sdp::SessionDescription;
 use rtc::sdp::description::common::Attribute;
@@ -11,6 +12,7 @@ use crate::error::{Error, Result, Status};
 use crate::media::MediaKind;
 use crate::sdp::Fingerprint;
 use crate::sdp::credentials::{IceCredentials, bad_credentials};
+use crate::sdp::fragment::addresses_of;
 
 mod ingest;
 mod limits;
@@ -97,6 +99,8 @@ pub struct Offer {
     pub fingerprints: Vec<Fingerprint>,
     /// mids in `a=group:BUNDLE`.
     pub bundle: Vec<String>,
+    /// The addresses of its candidates, for a TURN server that has to let them in.
+    pub candidates: Vec<IpAddr>,
 }
 
 impl Offer {
@@ -109,7 +113,7 @@ impl Offer {
     /// - `Status::Fingerprint`: no certificate fingerprint by SHA-256, SHA-384 or SHA-512.
     /// - `Status::IceCredentials`: none, or invalid by RFC 8839 section 5.4.
     ///
-    /// Candidates are ignored: the gateway answers to the source address of checks.
+    /// Candidates count for a TURN server alone: the gateway answers to the source address of checks.
     pub fn parse(sdp: &[u8]) -> Result<Offer> {
         Offer::parse_within(sdp, &limits::STREAM, Side::Offer)
     }
@@ -179,7 +183,10 @@ impl Offer {
             .iter()
             .map(|media| own_credentials(session, Attributes(&media.attributes)))
             .collect::<Result<_>>()?;
+        let candidates = live.iter().flat_map(|section| section.all("candidate"));
+        let candidates = addresses_of(candidates);
         Ok(Offer {
+            candidates,
             sections,
             ice,
             section_ice,

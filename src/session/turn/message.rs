@@ -4,41 +4,19 @@ use std::net::SocketAddr;
 
 use rtc::crypto::RTCCryptoProvider;
 use rtc::stun::attributes::{
-    ATTR_ERROR_CODE, ATTR_LIFETIME, ATTR_MESSAGE_INTEGRITY, ATTR_NONCE, ATTR_REALM,
-    ATTR_UNKNOWN_ATTRIBUTES, ATTR_XORMAPPED_ADDRESS, AttrType, RawAttribute,
+    ATTR_ERROR_CODE, ATTR_NONCE, ATTR_REALM, ATTR_UNKNOWN_ATTRIBUTES, ATTR_XORMAPPED_ADDRESS,
+    AttrType,
 };
 use rtc::stun::error_code::{CODE_UNAUTHORIZED, CODE_UNKNOWN_ATTRIBUTE};
 use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{
     CLASS_ERROR_RESPONSE, CLASS_SUCCESS_RESPONSE, Message, MessageClass, MessageType, Setter,
 };
-use rtc::stun::xoraddr::XorMappedAddress;
 
 use super::credentials::REALM;
 use super::relay::At;
 use crate::crypto::PROVIDER;
-
-/// The value of the first attribute of this type.
-pub fn value(message: &Message, kind: AttrType) -> Option<&[u8]> {
-    find(message, kind).map(|attribute| attribute.value.as_slice())
-}
-
-/// The same as text.
-pub fn text(message: &Message, kind: AttrType) -> Option<&str> {
-    std::str::from_utf8(value(message, kind)?).ok()
-}
-
-fn find(message: &Message, kind: AttrType) -> Option<&RawAttribute> {
-    let mut attributes = message.attributes.0.iter();
-    attributes.find(|attribute| attribute.typ == kind)
-}
-
-/// An address.
-pub fn address(message: &Message, kind: AttrType) -> Option<SocketAddr> {
-    let mut address = XorMappedAddress::default();
-    address.get_from_as(message, kind).ok()?;
-    Some(SocketAddr::new(address.ip.to_canonical(), address.port))
-}
+use crate::stun::attributes::{address, put_address};
 
 /// All addresses of this type; `None` if one is none.
 pub fn addresses(message: &Message, kind: AttrType) -> Option<Vec<SocketAddr>> {
@@ -52,24 +30,6 @@ pub fn addresses(message: &Message, kind: AttrType) -> Option<Vec<SocketAddr>> {
             address(&one, kind)
         })
         .collect()
-}
-
-/// The lifetime that is asked for, in seconds.
-pub fn lifetime(message: &Message) -> Option<u32> {
-    let value = value(message, ATTR_LIFETIME)?;
-    Some(u32::from_be_bytes(value.try_into().ok()?))
-}
-
-/// Whether a request is authentic. Attributes that are not covered by its integrity are taken away.
-pub fn authenticate(request: &mut Message, key: &[u8]) -> bool {
-    let mut attributes = request.attributes.0.iter();
-    let Some(covered) = attributes.position(|attribute| attribute.typ == ATTR_MESSAGE_INTEGRITY)
-    else {
-        return false;
-    };
-    let authentic = MessageIntegrity::check(request, key, PROVIDER.crypto()).is_ok();
-    request.attributes.0.truncate(covered);
-    authentic
 }
 
 /// The response to a Binding request: where the client is.
@@ -123,16 +83,6 @@ pub fn success(
     attributes: impl FnOnce(&mut Message),
 ) -> Option<Vec<u8>> {
     respond(request, CLASS_SUCCESS_RESPONSE, key, attributes)
-}
-
-/// Adds an attribute that holds an address.
-pub fn put_address(message: &mut Message, kind: AttrType, address: SocketAddr) {
-    let address = XorMappedAddress {
-        ip: address.ip(),
-        port: address.port(),
-    };
-    // It fails for no address.
-    let _ = address.add_to_as(message, kind);
 }
 
 fn put_error(message: &mut Message, code: u16, reason: &str) {

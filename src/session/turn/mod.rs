@@ -21,6 +21,8 @@ pub use relay::{At, Heard, Refusal, Relay};
 use rtc::stun::attributes::ATTR_USERNAME;
 use rtc::stun::message::{CLASS_REQUEST, METHOD_BINDING};
 
+use crate::stun::attributes::text;
+
 /// Whether a datagram is a message of TURN, or channel data, that a client sends; and none of the checks of ICE, which
 /// are Binding requests as well.
 pub fn is_message(datagram: &[u8]) -> bool {
@@ -50,7 +52,7 @@ pub fn greet(at: &At<'_>, message: &[u8]) -> Option<Greeting> {
     if request.typ.method == METHOD_BINDING {
         return message::binding(&request, at.client).map(Greeting::Challenge);
     }
-    match message::text(&request, ATTR_USERNAME) {
+    match text(&request, ATTR_USERNAME) {
         Some(username) => {
             let place = credentials::place(username)?;
             Some(Greeting::Names(place.to_owned()))

@@ -15,9 +15,10 @@ use rtc::stun::message::{
 };
 
 use super::credentials::{Authority, is_expired};
-use super::message::{self, put_address};
+use super::message;
 use crate::session::framing::Wrap;
 use crate::stun;
+use crate::stun::attributes::{self, put_address};
 
 /// Lifetimes of allocations (RFC 8656 section 7.2), permissions (section 9) and channels (section 12).
 const DEFAULT_LIFETIME: u32 = 600;
@@ -177,8 +178,8 @@ impl Relay {
 
     /// A Send indication: there is no answer to it, whatever is wrong.
     fn send<'a>(&self, now: Instant, message: &Message) -> Option<Heard<'a>> {
-        let to = message::address(message, ATTR_XOR_PEER_ADDRESS)?;
-        let data = message::value(message, ATTR_DATA)?;
+        let to = attributes::address(message, ATTR_XOR_PEER_ADDRESS)?;
+        let data = attributes::value(message, ATTR_DATA)?;
         let mut peers = self.allocation.as_ref()?.peers.iter();
         peers.find(|peer| peer.address == to && now < peer.until)?;
         Some(Heard::Datagram(to.ip(), Cow::Owned(data.to_vec())))
@@ -220,8 +221,9 @@ impl Relay {
             let response = message::refuse_with_nonce(request, code, reason, at);
             Err(response.map(|response| Heard::Refused(response, Refusal::Credentials)))
         };
-        let username = message::text(request, ATTR_USERNAME).map(str::to_owned);
-        let (Some(username), Some(nonce)) = (username, message::text(request, ATTR_NONCE)) else {
+        let username = attributes::text(request, ATTR_USERNAME).map(str::to_owned);
+        let (Some(username), Some(nonce)) = (username, attributes::text(request, ATTR_NONCE))
+        else {
             // How every client begins.
             return Err(message::challenge(request, at).map(Heard::Response));
         };
@@ -230,7 +232,7 @@ impl Relay {
             return Err(stale.map(Heard::Response));
         }
         let key = at.authority.message_key(&username);
-        if !message::authenticate(request, &key) {
+        if !attributes::authenticate(request, &key) {
             return refuse(request, 401, "Unauthorized");
         }
         match &self.allocation {
@@ -297,7 +299,7 @@ impl Relay {
                 false => Err(MISMATCH),
             };
         }
-        match message::value(request, ATTR_REQUESTED_TRANSPORT) {
+        match attributes::value(request, ATTR_REQUESTED_TRANSPORT) {
             Some(&[UDP, ..]) => {}
             Some(_) => return Err((442, "Unsupported Transport Protocol", Refusal::Request)),
             None => return Err(BAD_REQUEST),
@@ -307,12 +309,12 @@ impl Relay {
             SocketAddr::V4(_) => 1,
             SocketAddr::V6(_) => 2,
         };
-        match message::value(request, ATTR_REQUESTED_ADDRESS_FAMILY) {
+        match attributes::value(request, ATTR_REQUESTED_ADDRESS_FAMILY) {
             None => {}
             Some(&[asked, ..]) if asked == family => {}
             Some(_) => return Err((440, "Address Family not Supported", Refusal::Request)),
         }
-        let asked = message::lifetime(request).unwrap_or(DEFAULT_LIFETIME);
+        let asked = attributes::lifetime(request).unwrap_or(DEFAULT_LIFETIME);
         let lifetime = asked.clamp(DEFAULT_LIFETIME, MAX_LIFETIME);
         self.allocation = Some(Allocation {
             request: request.transaction_id,
@@ -326,7 +328,7 @@ impl Relay {
 
     fn refresh(&mut self, at: &At<'_>, request: &Message) -> Result<u32, Denied> {
         let allocation = self.allocation.as_mut().ok_or(MISMATCH)?;
-        let lifetime = match message::lifetime(request) {
+        let lifetime = match attributes::lifetime(request) {
             Some(0) => {
                 self.allocation = None;
                 return Ok(0);
@@ -357,10 +359,10 @@ impl Relay {
 
     fn bind(&mut self, at: &At<'_>, request: &Message) -> Result<(), Denied> {
         let allocation = self.allocation.as_mut().ok_or(MISMATCH)?;
-        let number = message::value(request, ATTR_CHANNEL_NUMBER);
+        let number = attributes::value(request, ATTR_CHANNEL_NUMBER);
         let number = number.and_then(|value| value.first_chunk().copied());
         let number = u16::from_be_bytes(number.ok_or(BAD_REQUEST)?);
-        let address = message::address(request, ATTR_XOR_PEER_ADDRESS).ok_or(BAD_REQUEST)?;
+        let address = attributes::address(request, ATTR_XOR_PEER_ADDRESS).ok_or(BAD_REQUEST)?;
         if !(0x4000..0x5000).contains(&number) {
             return Err(BAD_REQUEST);
         }

@@ -69,6 +69,7 @@ impl World {
         let notifier = Notifier::start(Some(Box::new(Host(sender)))).unwrap();
         let loopback = "127.0.0.1:0".parse().unwrap();
         let context = WorkerContext {
+            allocation: None,
             index: 0,
             peers: Peers::new(&[]),
             socket: Arc::new(Socket::bind(Some(loopback), &tuning).unwrap()),
