@@ -104,7 +104,7 @@ test("a page plays through the gateway's TURN server, where no other way is open
   t.after(() => browser.close());
   const page = await openPage(browser, t);
   const url = `http://${nat.public}:${http}/`;
-  await page.goto(url);
+  await page.goto(`${url}metrics`);
   await waitUntil("there is an allocation", LONG_MS, () =>
     page.evaluate(async () => (await (await fetch("/api/gateway")).json()).turn_servers[0].relayed),
   );
