@@ -85,19 +85,9 @@ struct Unit {
 
 /// Room for so many packets is not worth returning.
 const FEW_PACKETS: usize = 64;
-/// Queues grow by this part of their length: a camera's GOPs are all about as long.
-const GROWTH: usize = 4;
-/// What a packet and an access unit cost besides payload. Queues may have that much more room than they need.
-const PACKET_COST: usize = size_of::<Slot>() * (GROWTH + 1) / GROWTH;
-const UNIT_COST: usize = (size_of::<Unit>() + size_of::<u64>()) * (GROWTH + 1) / GROWTH;
-
-/// Appends to a queue, which grows less than it would by itself.
-fn push<T>(queue: &mut VecDeque<T>, item: T) {
-    if queue.len() == queue.capacity() {
-        queue.reserve_exact((queue.len() / GROWTH).max(FEW_PACKETS / GROWTH));
-    }
-    queue.push_back(item);
-}
+/// What a packet and an access unit cost besides payload. Queues may have twice the room that they need.
+const PACKET_COST: usize = 2 * size_of::<Slot>();
+const UNIT_COST: usize = 2 * (size_of::<Unit>() + size_of::<u64>());
 
 impl Unit {
     /// The memory that it takes.
@@ -220,11 +210,10 @@ impl Ring {
         if let Some((unit, _)) = &mut self.open {
             unit.end += 1;
             unit.bytes += parts.iter().map(|part| part.len()).sum::<usize>();
-            let slot = Slot {
+            self.slots.push_back(Slot {
                 place: self.chunks.append(parts),
                 unit: self.first_unit.wrapping_add(self.units.len() as u32),
-            };
-            push(&mut self.slots, slot);
+            });
         }
     }
 
@@ -259,7 +248,7 @@ impl Ring {
         }
         self.end = unit.end;
         self.cost += unit.cost();
-        push(&mut self.units, unit);
+        self.units.push_back(unit);
         self.peak.note(self.slots.len());
         Some(arrival)
     }
