@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use super::pool;
+use super::pool::{self, Peak};
 
 /// A chunk has room for at least this many payloads like its first one, unless they are very large.
 const PAYLOADS: usize = 12;
@@ -36,6 +36,8 @@ pub(super) struct Chunks {
     first: u32,
     /// Total capacity of the chunks.
     bytes: usize,
+    /// Peak number of chunks.
+    peak: Peak,
 }
 
 impl Chunks {
@@ -47,6 +49,7 @@ impl Chunks {
             let chunk = pool::take((self.bytes / 4).max(PAYLOADS * len), len);
             self.bytes += chunk.capacity();
             self.used.push_back(chunk);
+            self.peak.note(self.used.len());
         }
         let position = self.position();
         if let Some(last) = self.used.back_mut() {
@@ -107,9 +110,12 @@ impl Chunks {
         }
     }
 
-    /// Shrinks the list of chunks if it has become much larger than needed.
-    pub fn shrink(&mut self) {
-        self.used.shrink_to(2 * self.used.len().max(16));
+    /// A period is over: shrinks the list of chunks if it has become much larger than needed. What is needed now says
+    /// little: just after a keyframe it is least.
+    pub fn end_period(&mut self) {
+        let peak = self.peak.end_period();
+        self.peak.note(self.used.len());
+        self.used.shrink_to(2 * peak.max(16));
     }
 
     /// Bytes of memory held.

@@ -426,7 +426,7 @@ impl Ring {
         if !self.periods.is_over(now, longest) {
             return;
         }
-        self.chunks.shrink();
+        self.chunks.end_period();
         let peak = self.peak.end_period().max(FEW_PACKETS);
         self.peak.note(self.slots.len());
         if self.slots.capacity() > 4 * peak {
