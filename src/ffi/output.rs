@@ -125,8 +125,8 @@ sized_struct!(
 /// The media server is sent what a viewer would be: the codec that the stream has, retransmissions and keyframes on request,
 /// paced by what the path carries, and a lesser variant of the stream where that is not enough. Its session is in
 /// rtsp_webrtc_gateway_list_sessions(), counts for max_sessions, and may be closed like others, which is followed by
-/// another attempt; on_session_state is not called for it. A camera that is on demand is connected for an output, and
-/// stays so. Media leaves from the gateway's UDP port; the requests are made on a worker thread, at most 15 s each.
+/// another attempt; on_session_state and on_session_quality are not called for it. A camera that is on demand is connected
+/// for an output, and stays so. Media leaves from the gateway's UDP port; the requests are made on a worker thread, at most 15 s each.
 ///
 /// The output ends with rtsp_webrtc_gateway_remove_output(), with its stream, or with the gateway. The strings of options
 /// are copied.

@@ -34,6 +34,11 @@ impl Handle {
         let output = Arc::new(Output::new(OutputId(ids::next()), stream, options)?);
         self.shared.outputs.insert(Arc::clone(&output))?;
         let id = output.id;
+        // If the stream was removed meanwhile, its outputs may have been so before this one was among them.
+        if let Err(error) = self.shared.registry.stream(stream) {
+            let _ = self.shared.outputs.remove(id);
+            return Err(error);
+        }
         self.command(worker, Command::AddOutput(output))?;
         self.keep_pace(worker);
         Ok(id)

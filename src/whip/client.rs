@@ -15,7 +15,8 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use url::{Position, Url};
 
-use super::{Refusal, Target};
+use super::Target;
+use super::refusal::{Refusal, Sent};
 use crate::error::{Error, Status};
 use crate::source::{Endpoint, NotTrusted, Reach, open};
 
@@ -68,7 +69,11 @@ pub async fn delete(target: &Target, resource: Resource) {
     let Resource(url, nearest) = resource;
     let request = send(target, &url, nearest, Method::DELETE, None);
     let done = timeout(EXCHANGE, request).await;
-    if !matches!(done, Ok(Ok(_))) {
+    // What is not there any more has ended by itself.
+    let told = matches!(done, Ok(Ok(answered)) if matches!(
+        answered.response.status().as_u16(), 200..=299 | 404 | 410
+    ));
+    if !told {
         log::debug!(
             "the ingest {} was not told of the end of a session",
             target.server()
@@ -87,8 +92,8 @@ async fn exchange(target: &Target, offer: &str) -> Result<(Vec<u8>, Option<Resou
         match status {
             200 | 201 => {
                 let answer = Limited::new(body, MAX_BODY).collect().await;
-                let answer =
-                    answer.map_err(|_| broken(target, "is cut off, or has more than 128 KiB"))?;
+                let answer = answer
+                    .map_err(|_| broken(target, "it is cut off, or has more than 128 KiB"))?;
                 let resource = located(&url, &head.headers);
                 let resource = resource.map(|url| Resource(url, reach));
                 return Ok((answer.to_bytes().to_vec(), resource));
@@ -97,18 +102,18 @@ async fn exchange(target: &Target, offer: &str) -> Result<(Vec<u8>, Option<Resou
                 // It may not lead to what only we can reach.
                 nearest = nearest.max(reach);
                 url = located(&url, &head.headers)
-                    .ok_or_else(|| Refusal::of(status, target.server(), false))?;
+                    .ok_or_else(|| Refusal::of(status, target.server(), Sent::No))?;
             }
             _ => {
-                let has_token = target.authorization(&url).is_some();
+                let credentials = target.credentials(&url);
                 let after = head.headers.get(RETRY_AFTER);
                 let after = after.and_then(|value| value.to_str().ok());
-                let refusal = Refusal::of(status, target.server(), has_token);
+                let refusal = Refusal::of(status, target.server(), credentials);
                 return Err(refusal.retry_after(after, SystemTime::now()));
             }
         }
     }
-    Err(Refusal::of(308, target.server(), false))
+    Err(Refusal::of(308, target.server(), Sent::No))
 }
 
 /// The URL in `Location`, relative to that of the request.
@@ -169,7 +174,7 @@ async fn send(
             .header(CONTENT_LENGTH, body.len());
     }
     let request = request.body(Full::new(Bytes::from(body)));
-    let request = request.map_err(|_| broken(target, "cannot be asked by HTTP"))?;
+    let request = request.map_err(|_| broken(target, "it cannot be asked by HTTP"))?;
     let response = sender.send_request(request).await;
     let response = response.map_err(|error| broken(target, &error.to_string()))?;
     Ok(Answered {
@@ -204,7 +209,7 @@ fn unreachable(target: &Target, error: &io::Error) -> Refusal {
 
 fn broken(target: &Target, why: &str) -> Refusal {
     let why = format!(
-        "the answer of the ingest {} is not usable: it {why}",
+        "the ingest {} gave no answer that can be used: {why}",
         target.server()
     );
     Error::new(Status::Connect, why).into()

@@ -101,9 +101,9 @@ impl Output {
         }
     }
 
-    /// It waits for its stream. False if it did so before.
-    pub fn waits(&self) -> bool {
-        self.enter(OutputState::Waiting, None)
+    /// It waits for its stream.
+    pub fn waits(&self) {
+        self.enter(OutputState::Waiting, None);
     }
 
     /// An attempt begins.
@@ -130,11 +130,11 @@ impl Output {
     }
 
     /// It is over.
-    pub fn removed(&self) -> bool {
-        self.enter(OutputState::Removed, None)
+    pub fn removed(&self) {
+        self.enter(OutputState::Removed, None);
     }
 
-    fn enter(&self, state: OutputState, error: Option<Error>) -> bool {
+    fn enter(&self, state: OutputState, error: Option<Error>) {
         let mut progress = self.progress.lock();
         if !matches!(state, OutputState::Connecting | OutputState::Live) {
             progress.session = None;
@@ -144,7 +144,7 @@ impl Output {
             OutputState::Live | OutputState::Removed => progress.error = None,
             _ => progress.error = error.or(progress.error.take()),
         }
-        std::mem::replace(&mut progress.state, state) != state
+        progress.state = state;
     }
 }
 

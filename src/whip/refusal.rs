@@ -7,6 +7,18 @@ use crate::error::{Error, Status};
 /// What `Retry-After` may ask for at most.
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// Whether a request had credentials.
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "nothing is sent"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It had.
+    Yes,
+    /// There are none.
+    No,
+    /// It went to another origin than that of the options.
+    Withheld,
+}
+
 /// Why an attempt came to nothing.
 #[derive(Clone, Debug)]
 pub struct Refusal {
@@ -29,10 +41,16 @@ impl From<Error> for Refusal {
 }
 
 impl Refusal {
-    /// What the server says by this HTTP status. `has_token`: it was sent credentials.
-    pub fn of(status: u16, server: &str, has_token: bool) -> Refusal {
+    /// What the server says by this HTTP status, to who has sent it credentials or not.
+    pub fn of(status: u16, server: &str, credentials: Sent) -> Refusal {
         let (kind, is_final, why) = match status {
-            401 if has_token => (
+            401 if credentials == Sent::Withheld => (
+                Status::Auth,
+                true,
+                "has redirected to another origin, which wants credentials (401) and is not sent those of the first: \
+                 put the URL that it redirects to into the options",
+            ),
+            401 if credentials == Sent::Yes => (
                 Status::Auth,
                 true,
                 "refuses the credentials (401): check bearer_token",
@@ -50,12 +68,12 @@ impl Refusal {
             404 | 410 => (
                 Status::NotFound,
                 true,
-                "has no endpoint there (404): check the path of the URL",
+                "has no endpoint there (404 or 410): check the path of the URL",
             ),
             405 | 501 => (
                 Status::Unsupported,
                 true,
-                "takes no POST there (405): check that the URL is that of a WHIP endpoint",
+                "takes no POST there (405 or 501): check that the URL is that of a WHIP endpoint",
             ),
             406 | 415 | 422 => (
                 Status::Codec,
@@ -118,7 +136,7 @@ mod tests {
     #[test]
     fn each_status_has_a_sentence() {
         for status in 100..1000 {
-            let refusal = Refusal::of(status, "https://sfu.example", true);
+            let refusal = Refusal::of(status, "https://sfu.example", Sent::Yes);
             let message = refusal.error.message();
             assert!(
                 message.starts_with("the ingest https://sfu.example "),
@@ -137,7 +155,7 @@ mod tests {
             (500, false),
         ] {
             assert_eq!(
-                Refusal::of(status, "", false).is_final,
+                Refusal::of(status, "", Sent::No).is_final,
                 is_final,
                 "{status}"
             );
@@ -145,10 +163,22 @@ mod tests {
     }
 
     #[test]
+    fn withheld_credentials_are_not_missing_ones() {
+        for (credentials, says) in [
+            (Sent::Yes, "check bearer_token"),
+            (Sent::No, "set bearer_token"),
+            (Sent::Withheld, "put the URL"),
+        ] {
+            let refusal = Refusal::of(401, "", credentials);
+            assert!(refusal.error.message().contains(says), "{}", refusal.error);
+        }
+    }
+
+    #[test]
     fn retry_after_is_heeded_within_reason() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let after = |header: Option<&str>| {
-            let refusal = Refusal::of(503, "", false).retry_after(header, now);
+            let refusal = Refusal::of(503, "", Sent::No).retry_after(header, now);
             refusal.not_before.map(|time| time.as_secs())
         };
         let date = httpdate::fmt_http_date(now + Duration::from_secs(30));

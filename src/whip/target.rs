@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::refusal::Sent;
 use crate::config::OutputOptions;
 use crate::error::{Error, Result, Status};
 use crate::source::{Trust, base64};
@@ -100,6 +101,15 @@ impl Target {
         let own = url.origin() == self.url.origin();
         let value = self.authorization.as_ref().filter(|_| own);
         value.map(|value| value.as_str())
+    }
+
+    /// What becomes of the credentials in a request to this URL.
+    pub fn credentials(&self, url: &Url) -> Sent {
+        match (&self.authorization, self.authorization(url)) {
+            (None, _) => Sent::No,
+            (Some(_), Some(_)) => Sent::Yes,
+            (Some(_), None) => Sent::Withheld,
+        }
     }
 
     /// Whose certificates are trusted.

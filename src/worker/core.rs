@@ -14,6 +14,7 @@ use super::fan_out::FanOut;
 use super::held_sound::{HeldSound, Wait};
 use super::load::Load;
 use super::log_lines::{self, Repeats};
+use super::output_tasks::Underway;
 use super::shares::Behind;
 use super::snapshot::Unfinished;
 use super::stream::Arrived;
@@ -48,6 +49,8 @@ pub struct Core {
     /// The connections of which nothing is known yet.
     pub(super) callers: Rc<Callers>,
     pub(super) fan_out: FanOut,
+    /// Of outputs.
+    pub(super) underway: Rc<Underway>,
     /// What is done for many sessions.
     pub(super) chores: Chores,
     /// Of paths that drop large datagrams.
@@ -85,6 +88,7 @@ impl Core {
             streams: Streams::default(),
             viewers: Table::default(),
             fan_out: FanOut::default(),
+            underway: Rc::default(),
             chores: Chores::default(),
             narrow_complaint: Complaint::default(),
             behind: Behind::default(),
@@ -242,10 +246,7 @@ impl Core {
         let now = Instant::now();
         let streams = self.streams.iter();
         let streams: Vec<(StreamId, bool)> = streams
-            .map(|(id, entry)| {
-                let talks = entry.stream.may_be_connected() || !entry.outputs.is_empty();
-                (id, talks)
-            })
+            .map(|(id, entry)| (id, entry.stream.may_be_connected()))
             .collect();
         for &(id, _) in &streams {
             let _ = self.context.registry.remove_stream(id);

@@ -198,9 +198,13 @@ pub(super) fn quality(viewer: &Viewer, event: &QualityEvent) {
         Some(held_back) => held_back.as_str(),
         None => "gets everything again",
     };
+    let kind = match viewer.output {
+        Some(_) => "output",
+        None => "viewer",
+    };
     log::info!(
         session = event.session.0, stream = event.stream.0, stream_name = stream_name;
-        "viewer{} of \"{stream_name}\": {what}", who(viewer)
+        "{kind}{} of \"{stream_name}\": {what}", who(viewer)
     );
 }
 

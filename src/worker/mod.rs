@@ -25,6 +25,7 @@ mod mirror;
 mod narrow;
 mod offers;
 mod outbox;
+mod output_tasks;
 mod outputs;
 mod overload;
 mod patches;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -9,6 +10,7 @@ use super::admission;
 use super::command::{AnswerRequest, Command, Posted};
 use super::core::Core;
 use super::local_ice::{LocalCandidates, credentials, etag, relay_links};
+use super::outputs::Link;
 use super::streams::{not_ready, still_connecting};
 use super::table::Viewer;
 use crate::error::{Error, Result, Status, panicked};
@@ -101,6 +103,7 @@ impl Core {
             session,
             sdp,
             countered,
+            None,
         )
     }
 
@@ -115,6 +118,7 @@ impl Core {
         mut session: Session,
         sdp: String,
         countered: Option<Countered>,
+        output: Option<&Rc<Link>>,
     ) -> Result<Response> {
         let context = &self.context;
         let key = random::hex::<16>()?;
@@ -123,7 +127,10 @@ impl Core {
             location,
             stream,
             key.clone(),
-            admission::peer(posted.viewer.peer.as_deref()),
+            // Outputs are the host's, and bounded.
+            output
+                .is_none()
+                .then(|| admission::peer(posted.viewer.peer.as_deref())),
             admission::most_waiting(context.tuning.max_sessions(), stream == StreamId::NONE),
         );
         let what = match countered {
@@ -144,6 +151,7 @@ impl Core {
         }
         let mut viewer = Viewer::new(id, stream, identity, session, limits, section);
         viewer.countered = countered.map(Box::new);
+        viewer.output = output.map(Rc::clone);
         let row = self.viewers.insert(viewer);
         if let Some(entry) = self.streams.get_mut(stream) {
             entry.stream.viewers.push(row);

@@ -44,6 +44,10 @@ impl Core {
             viewer: viewer.identity.clone(),
         };
         log_lines::quality(viewer, &event);
+        if viewer.output.is_some() {
+            // No viewer of the host's: it hears of the output.
+            return;
+        }
         self.context.notices.push(Notice::Quality(Box::new(event)));
     }
 

@@ -64,8 +64,8 @@ pub struct SessionEntry {
     visitor: Option<Arc<Visitor>>,
     /// Its key in URLs.
     pub key: String,
-    /// Whose it is: see [`admission::peer`].
-    peer: Box<str>,
+    /// Whose it is: see [`admission::peer`]. Nobody's if it does not wait among the others.
+    peer: Option<Box<str>>,
     /// Its viewer has connected.
     connected: bool,
     /// What its viewer wants to hear of, if it has asked.
@@ -172,9 +172,16 @@ impl Tables {
         self.keys.remove(&entry.key);
         match entry.connected {
             true => self.connected -= 1,
-            false => self.waiting.remove(&entry.peer, id),
+            false => self.waited(&entry, id),
         }
         Some(entry)
+    }
+
+    /// A session waits no longer.
+    fn waited(&mut self, entry: &SessionEntry, id: SessionId) {
+        if let Some(peer) = &entry.peer {
+            self.waiting.remove(peer, id);
+        }
     }
 
     fn session_of_key(&mut self, key: &str) -> Result<&mut SessionEntry> {
@@ -406,19 +413,23 @@ impl Registry {
     }
 
     /// Registers a session whose offer is being answered. Returns one that has to make room if more than
-    /// `most_waiting` wait for their viewers; it is forgotten, and the caller tells its worker.
+    /// `most_waiting` wait for their viewers; it is forgotten, and the caller tells its worker. A session without a
+    /// `peer` is the host's own, and does not wait among them.
     pub fn add_session(
         &self,
         place: SessionLocation,
         stream: StreamId,
         key: String,
-        peer: Box<str>,
+        peer: Option<Box<str>>,
         most_waiting: usize,
     ) -> (SessionId, Option<(SessionId, SessionLocation)>) {
         let mut tables = self.tables.lock();
         let id = SessionId(ids::next());
         tables.keys.insert(key.clone(), id);
-        tables.waiting.add(&peer, id);
+        if let Some(peer) = &peer {
+            tables.waiting.add(peer, id);
+        }
+        let full = peer.is_some() && tables.waiting.len() > most_waiting;
         let entry = SessionEntry {
             place,
             stream,
@@ -429,7 +440,7 @@ impl Registry {
             events: None,
         };
         tables.sessions.insert(id, entry);
-        let displaced = match tables.waiting.len() > most_waiting {
+        let displaced = match full {
             true => tables.waiting.dispensable(),
             false => None,
         };
@@ -468,7 +479,9 @@ impl Registry {
             admission::check(limit, tables.connected, "max_sessions")?;
             entry.connected = true;
             tables.connected += 1;
-            tables.waiting.remove(&entry.peer, id);
+            if let Some(peer) = &entry.peer {
+                tables.waiting.remove(peer, id);
+            }
         }
         Ok(())
     }
@@ -660,7 +673,7 @@ mod tests {
         let (stream, ..) = registry.add_stream("a", 1, |_, _, _| ()).unwrap();
         let add = |row: usize, peer: &str| {
             let place = SessionLocation { worker: 0, row };
-            registry.add_session(place, stream, row.to_string(), peer.into(), 64)
+            registry.add_session(place, stream, row.to_string(), Some(peer.into()), 64)
         };
         let viewers: Vec<_> = (0..3).map(|i| add(i, "viewer").0).collect();
         // Thirteen a second, and nobody follows.
@@ -672,6 +685,13 @@ mod tests {
             assert!(gone.is_none_or(|(id, _)| !viewers.contains(&id)));
         }
         assert_eq!(displaced, 500 - 64);
+        // The host's own outputs neither wait among them nor displace any.
+        let place = SessionLocation { worker: 0, row: 0 };
+        for i in 0..100 {
+            let own = registry.add_session(place, stream, format!("own {i}"), None, 64);
+            assert!(own.1.is_none());
+            registry.remove_session(own.0);
+        }
         assert_eq!(registry.displaced(), displaced);
         assert!(registry.connect_session(viewers[0], Some(2)).is_ok());
         assert!(registry.connect_session(viewers[1], Some(2)).is_ok());
@@ -700,7 +720,7 @@ mod tests {
         let place = |row| SessionLocation { worker: hot, row };
         let viewers: Vec<_> = (0..1000)
             .map(|i| {
-                let (key, peer) = (i.to_string(), Box::default());
+                let (key, peer) = (i.to_string(), Some(Box::default()));
                 registry.add_session(place(i), stream, key, peer, 1000).0
             })
             .collect();

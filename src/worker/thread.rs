@@ -29,6 +29,8 @@ use crate::net::Receiver;
 
 /// How long an exiting worker waits for TEARDOWN requests to leave.
 const TEARDOWN_GRACE: Duration = Duration::from_millis(100);
+/// How long it waits at most until media servers have been told that their sessions are over.
+const OUTPUT_GRACE: Duration = Duration::from_millis(1500);
 
 /// Commands of the host after which it waits until the worker has done them.
 const COMMANDS_AHEAD: usize = 1024;
@@ -311,10 +313,15 @@ async fn run(
         guarded("a command", || Core::command(&core, command));
     }
     let any_connected = core.borrow_mut().shutdown();
-    if any_connected {
-        // Dropping the aborted tasks sends TEARDOWN from separate tasks.
-        tokio::time::sleep(TEARDOWN_GRACE).await;
-    }
+    let cameras = async {
+        if any_connected {
+            // Dropping the aborted tasks sends TEARDOWN from separate tasks.
+            tokio::time::sleep(TEARDOWN_GRACE).await;
+        }
+    };
+    let underway = Rc::clone(&core.borrow().underway);
+    let outputs = tokio::time::timeout(OUTPUT_GRACE, underway.none());
+    let _ = tokio::join!(cameras, outputs);
 }
 
 /// Does what must not end the worker: it has the streams of others, and one of them the socket of all.

@@ -219,7 +219,8 @@ impl Core {
         }
         if let Some(link) = viewer.output.clone() {
             // The host hears of the output.
-            if link.heard(&event) {
+            let closing = viewer.visit.closing.as_deref();
+            if link.heard(&event, closing) {
                 viewer.visit.connected = true;
                 log_lines::output_live(&link.output, stream_name);
             }

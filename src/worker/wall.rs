@@ -109,6 +109,7 @@ impl Core {
             session,
             sdp,
             None,
+            None,
         )?;
         let registry = &self.context.registry;
         registry.note_visitor(response.session, visitor);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,9 @@ use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
 use rtsp_webrtc_gateway::config::{Config, OutputOptions, PullOptions};
 use rtsp_webrtc_gateway::error::Status;
+use rtsp_webrtc_gateway::events::{Events, QualityEvent, SessionEvent};
 use rtsp_webrtc_gateway::gateway::Gateway;
-use rtsp_webrtc_gateway::state::{OutputId, OutputInfo, OutputState, StreamState};
+use rtsp_webrtc_gateway::state::{OutputId, OutputInfo, OutputState, QualityReason, StreamState};
 use testkit::camera::{Audio, CameraConfig, CameraServer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -424,6 +426,135 @@ async fn a_server_that_refuses_is_not_asked_again_soon() {
         assert!(wait >= Duration::from_secs(least), "{line}: {wait:?}");
         assert_eq!(asked.len(), 1, "{line}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_takes_nothing_is_a_refusal_of_the_codec() {
+    let sdp = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n\
+               m=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=inactive\r\n";
+    let created = format!(
+        "HTTP/1.1 201 Created\r\nContent-Length: {}\r\n\r\n{sdp}",
+        sdp.len()
+    );
+    let (info, _) = answered(&[&created]).await;
+    let error = info.error.unwrap();
+    assert_eq!(error.status(), Status::Codec, "{error}");
+    assert!(error.message().contains("does not take H264"), "{error}");
+    assert!(info.retry_in.unwrap() >= Duration::from_secs(40));
+}
+
+/// Counts what the host is told of sessions.
+struct Counter(Arc<AtomicUsize>);
+
+impl Events for Counter {
+    fn session_state(&self, _: &SessionEvent) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn session_quality(&self, _: &QualityEvent) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_host_hears_of_no_viewer() {
+    let served = cameras(&["cam"]);
+    let told = Arc::new(AtomicUsize::new(0));
+    let gateway = Gateway::new(Config {
+        events: Some(Box::new(Counter(Arc::clone(&told)))),
+        ..Config::default()
+    });
+    let gateway = Arc::new(gateway.unwrap());
+    let stream = gateway.add_stream("cam", pull(served.url("cam"))).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/whip", listener.local_addr().unwrap());
+    let little = OutputOptions {
+        max_bitrate: Some(30_000),
+        ..options(url)
+    };
+    let output = gateway.add_output(stream, &little).unwrap();
+    let (mut http, asked) = accept(&listener, "POST").await;
+    let (connection, _news, sdp) = ingest(&asked.body, RTCDtlsRole::Client).await;
+    answer(&mut http, &sdp).await;
+    let live = |info: &OutputInfo| info.state == OutputState::Live;
+    let info = until(&gateway, output, "live", live).await;
+    let deadline = Instant::now() + LONG;
+    loop {
+        // That it gets less is known.
+        let session = gateway.session_info(info.session.unwrap()).unwrap();
+        if session.quality.reason != QualityReason::Nothing {
+            break;
+        }
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    connection.close().await.unwrap();
+    // All that was to be told has been told then.
+    shut_down(gateway).await;
+    assert_eq!(told.load(Ordering::SeqCst), 0);
+}
+
+/// A gateway with an output whose server has been asked, and has not answered yet.
+async fn asked() -> (Arc<Gateway>, OutputId, TcpListener, TcpStream, CameraServer) {
+    let served = cameras(&["cam"]);
+    let gateway = Arc::new(Gateway::new(Config::default()).unwrap());
+    let stream = gateway.add_stream("cam", pull(served.url("cam"))).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/whip", listener.local_addr().unwrap());
+    let output = gateway.add_output(stream, &options(url)).unwrap();
+    let (http, _) = accept(&listener, "POST").await;
+    (gateway, output, listener, http, served)
+}
+
+/// Waits until there are so many sessions.
+async fn sessions(gateway: &Gateway, count: usize) {
+    let deadline = Instant::now() + LONG;
+    while gateway.sessions().unwrap().len() != count {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_begins_too_late_is_ended() {
+    let (gateway, output, listener, mut http, _served) = asked().await;
+    sessions(&gateway, 1).await;
+    gateway.remove_output(output).unwrap();
+    // It is over before the server has answered.
+    sessions(&gateway, 0).await;
+    answer(&mut http, "v=0\r\n").await;
+    let (_, asked) = accept(&listener, "DELETE").await;
+    assert_eq!(asked.path, "/session/7");
+    shut_down(gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_ends_tells_the_server() {
+    let (gateway, output, listener, mut http, _served) = asked().await;
+    sessions(&gateway, 1).await;
+    // A tidy host.
+    gateway.remove_output(output).unwrap();
+    let ended = tokio::spawn(shut_down(gateway));
+    answer(&mut http, "v=0\r\n").await;
+    let (_, asked) = accept(&listener, "DELETE").await;
+    assert_eq!(asked.path, "/session/7");
+    ended.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_the_host_closes_is_said_to_be_closed() {
+    let (gateway, output, listener, mut http, _served) = asked().await;
+    sessions(&gateway, 1).await;
+    let session = gateway.sessions().unwrap()[0];
+    gateway.close_session(session).unwrap();
+    let retries = |info: &OutputInfo| info.state == OutputState::Retrying;
+    let info = until(&gateway, output, "closed", retries).await;
+    let error = info.error.unwrap();
+    assert_eq!(error.message(), "the session was closed");
+    // An answer that comes too late.
+    answer(&mut http, "v=0\r\n").await;
+    accept(&listener, "DELETE").await;
+    shut_down(gateway).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

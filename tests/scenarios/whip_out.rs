@@ -25,6 +25,8 @@ use super::world::camera::{Camera, Frames};
 use super::world::{GATEWAY, STREAM, address};
 
 const SERVER: &str = "203.0.113.9:8189";
+/// Where we are after our address has changed.
+const MOVED: &str = "198.51.100.77:40001";
 /// A candidate that nobody answers at.
 const NOWHERE: &str = "10.9.9.9:8189";
 
@@ -76,6 +78,8 @@ struct Both {
     media: usize,
     /// Checks that have left for nowhere.
     vain: usize,
+    /// Where we are, as others see it.
+    at: SocketAddr,
     buffer: Box<SendBuffer>,
 }
 
@@ -136,7 +140,7 @@ impl Both {
             sdp = sdp.replacen("a=end-of-candidates", &line, 1);
         }
 
-        let answered = IngestAnswer::parse(sdp.as_bytes(), 24).unwrap();
+        let answered = IngestAnswer::parse(sdp.as_bytes(), 24, |_| true).unwrap();
         assert!(answered.dtls_passive);
         let negotiated = negotiate_ingest(
             &answered.takes,
@@ -186,6 +190,7 @@ impl Both {
             camera,
             media: 0,
             vain: 0,
+            at: address(GATEWAY),
             buffer: Box::new([0; _]),
         }
     }
@@ -199,7 +204,7 @@ impl Both {
             batch: 32,
             transmit: Wire {
                 now: self.now,
-                from: [address(GATEWAY), address(SERVER)][side],
+                from: [self.at, address(SERVER)][side],
                 network: &mut self.network,
             },
         };
@@ -226,7 +231,7 @@ impl Both {
             }
             while let Some(datagram) = self.network.receive(self.now) {
                 let side = match datagram.to {
-                    to if to == address(GATEWAY) => OUTPUT,
+                    to if to == self.at => OUTPUT,
                     to if to == address(SERVER) => INGEST,
                     _ => {
                         self.vain += 1;
@@ -322,6 +327,20 @@ fn losses_on_the_way_are_made_up_for() {
             both.is(OUTPUT, SessionState::Connected) && both.is(INGEST, SessionState::Connected);
         assert!(up, "{seed}: {:?}", both.states);
     }
+}
+
+#[test]
+fn a_server_follows_our_address() {
+    let mut both = Both::new(6, &[]);
+    both.run(Duration::from_secs(3));
+    assert!(both.is(INGEST, SessionState::Connected));
+    // A NAT of ours gives out another address: nobody tells us.
+    both.at = address(MOVED);
+    both.run(Duration::from_secs(8));
+    // What it has to say, it says there.
+    assert_eq!(both.sessions[INGEST].remote(), Some(address(MOVED)));
+    both.run(Duration::from_secs(60));
+    assert!(both.is(OUTPUT, SessionState::Connected) && both.is(INGEST, SessionState::Connected));
 }
 
 #[test]

@@ -24,7 +24,7 @@ use formats::{
     Chosen, Repair, add_formats, choose, choose_for, in_common, repair, write_format, write_rtpmap,
 };
 pub use restart::{restart_fragment, transport_section};
-pub use to_ingest::{negotiate_ingest, offer_to_ingest};
+pub use to_ingest::{negotiate_ingest, not_taken, offer_to_ingest};
 pub use wall::{MAX_MESSAGE_SIZE, SCTP_PORT, answer_wall, negotiate_wall};
 
 const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";

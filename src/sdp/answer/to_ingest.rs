@@ -47,7 +47,7 @@ pub fn negotiate_ingest(
 ) -> Result<Negotiated> {
     let mut negotiated = negotiate(answer, videos, audio, allowed, random).map_err(|error| {
         match error.status() {
-            Status::Codec => refused(videos, audio),
+            Status::Codec => not_taken(videos, audio),
             _ => error,
         }
     })?;
@@ -57,7 +57,7 @@ pub fn negotiate_ingest(
             .iter()
             .all(|track| track.kind() != MediaKind::Video)
     {
-        return Err(refused(&[*video], None));
+        return Err(not_taken(&[*video], None));
     }
     // Of sound that we do not have, nothing was offered.
     negotiated.tracks.retain(|track| {
@@ -70,7 +70,8 @@ pub fn negotiate_ingest(
     Ok(negotiated)
 }
 
-fn refused(videos: &[Option<&TrackInfo>], audio: Option<&TrackInfo>) -> Error {
+/// The ingest has refused what a stream has.
+pub fn not_taken(videos: &[Option<&TrackInfo>], audio: Option<&TrackInfo>) -> Error {
     let sends = videos.iter().flatten().next().copied().or(audio);
     let sends = sends.map_or("H264", |track| track.codec.encoding_name());
     Error::new(
@@ -139,7 +140,7 @@ mod tests {
     }
 
     fn negotiated(answer: &str, offered: &Countered, audio: Option<Codec>) -> Result<Negotiated> {
-        let read = IngestAnswer::parse(answer.as_bytes(), 8)?;
+        let read = IngestAnswer::parse(answer.as_bytes(), 8, |_| true)?;
         let (video, audio) = (h264_info(), audio.map(TrackInfo::audio));
         let mut next = 7;
         let mut random = || {
@@ -218,6 +219,17 @@ mod tests {
             assert_eq!(error.status(), Status::Codec);
             assert!(error.message().contains("does not take H264"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_section_of_the_bundle_need_not_say_rtcp_mux() {
+        let (sdp, offered) = offer(Some(Codec::Pcmu));
+        let answer = answer(&sdp);
+        let (video, audio) = answer.split_once("m=audio").unwrap();
+        assert!(audio.contains("a=rtcp-mux\r\n"), "{audio}");
+        let answer = format!("{video}m=audio{}", audio.replace("a=rtcp-mux\r\n", ""));
+        let agreed = negotiated(&answer, &offered, Some(Codec::Pcmu)).unwrap();
+        assert_eq!(agreed.tracks.len(), 2);
     }
 
     #[test]

@@ -20,17 +20,21 @@ pub struct IngestAnswer {
 }
 
 impl IngestAnswer {
-    /// Parses and checks an answer. `limit`: candidates at most. Candidates of another kind (TCP, host names, component 2) are
-    /// left out.
+    /// Parses and checks an answer. `limit`: candidates at most. `serves`: whether we can send there. Candidates of another
+    /// kind (TCP, host names, component 2) are left out.
     ///
-    /// Fails like [`Offer::parse`], and with `Status::Ice` if a lite agent names no candidate that we can use.
-    pub fn parse(sdp: &[u8], limit: usize) -> Result<IngestAnswer> {
+    /// Fails like [`Offer::parse`], with `Status::Codec` if nothing of the offer is taken, and with `Status::Ice` if a lite
+    /// agent names no candidate that we can use.
+    pub fn parse(
+        sdp: &[u8],
+        limit: usize,
+        serves: impl Fn(IpAddr) -> bool,
+    ) -> Result<IngestAnswer> {
         let takes = Offer::parse_within(sdp, &limits::STREAM, Side::Answer).map_err(|error| {
-            // The same sentences are true of answers.
-            let message = error.message().replace("the offer", "the answer");
+            let what = of_answer(error.message());
             Error::new(
                 error.status(),
-                format!("the ingest's SDP will not do: {message}"),
+                format!("the ingest's SDP will not do: {what}"),
             )
         })?;
         let description = unmarshal(limits::STREAM.text(sdp)?)?;
@@ -47,7 +51,8 @@ impl IngestAnswer {
         let lines = levels().flat_map(|level| level.all("candidate"));
         let mut candidates: Vec<(SocketAddr, u32)> = Vec::new();
         for candidate in lines.take(MAX_LINES).filter_map(usable) {
-            if !candidates.iter().any(|known| known.0 == candidate.0) {
+            let known = candidates.iter().any(|known| known.0 == candidate.0);
+            if !known && serves(candidate.0.ip()) {
                 candidates.push(candidate);
             }
         }
@@ -57,7 +62,8 @@ impl IngestAnswer {
         if lite && candidates.is_empty() {
             return Err(Error::new(
                 Status::Ice,
-                "the ingest's answer has no candidate that can be used: it needs one over UDP with an IP address",
+                "the ingest's answer has no candidate that can be used: it needs one over UDP with an IP address of \
+                 a family that this gateway has",
             ));
         }
         Ok(IngestAnswer {
@@ -66,6 +72,15 @@ impl IngestAnswer {
             candidates,
         })
     }
+}
+
+/// What is wrong with an offer, said of an answer: without what a browser should do about it.
+fn of_answer(message: &str) -> String {
+    let what = message.split(": ").next().unwrap_or(message);
+    let what = what
+        .strip_suffix(", which no browser writes")
+        .unwrap_or(what);
+    what.replace("the offer", "the answer")
 }
 
 /// `<foundation> <component> <transport> <priority> <address> <port> typ ...` (RFC 8839 section 5.1), if it can be used.
@@ -105,7 +120,7 @@ mod tests {
     }
 
     fn parse(session: &str, section: &str) -> Result<IngestAnswer> {
-        IngestAnswer::parse(answer(session, section).as_bytes(), 3)
+        IngestAnswer::parse(answer(session, section).as_bytes(), 3, |_| true)
     }
 
     #[test]
@@ -154,6 +169,13 @@ mod tests {
         assert!(parse("", "").unwrap().candidates.is_empty());
         let error = parse("a=ice-lite\r\n", "").err().unwrap();
         assert_eq!(error.status(), Status::Ice);
+        // What we cannot send to is as good as none.
+        let lite = answer(
+            "a=ice-lite\r\n",
+            "a=candidate:1 1 udp 5 2001:db8::1 5000 typ host\r\n",
+        );
+        let error = IngestAnswer::parse(lite.as_bytes(), 3, |ip| ip.is_ipv4()).err();
+        assert_eq!(error.unwrap().status(), Status::Ice);
     }
 
     #[test]
@@ -171,12 +193,16 @@ mod tests {
             ),
             (
                 answer("", "").replace("m=video 9", "m=video 0"),
-                Status::Sdp,
+                Status::Codec,
             ),
         ] {
-            let error = IngestAnswer::parse(text.as_bytes(), 3).err().unwrap();
+            let error = IngestAnswer::parse(text.as_bytes(), 3, |_| true)
+                .err()
+                .unwrap();
             assert_eq!(error.status(), status, "{error}");
-            assert!(!error.message().contains("the offer"), "{error}");
+            for of_browsers in ["the offer", "browser", "viewer", "transceiver", "RTCPeer"] {
+                assert!(!error.message().contains(of_browsers), "{error}");
+            }
         }
     }
 }

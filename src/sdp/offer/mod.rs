@@ -147,6 +147,10 @@ impl Offer {
             .filter(|media| is_live(media))
             .map(|media| Attributes(&media.attributes))
             .collect();
+        if live.is_empty() && side == Side::Answer {
+            let nothing = "the ingest takes nothing of what was offered";
+            return Err(Error::new(Status::Codec, nothing));
+        }
         if live.is_empty() {
             return Err(bad_sdp(
                 "every media section of the offer is disabled (port 0): add a recvonly video transceiver",
@@ -165,7 +169,7 @@ impl Offer {
 
         let sections = media
             .iter()
-            .map(|media| section::section(session, media))
+            .map(|media| section::section(session, media, side))
             .collect::<Result<Vec<_>>>()?;
         for (i, section) in sections.iter().enumerate() {
             if !section.mid.is_empty() && sections[..i].iter().any(|s| s.mid == section.mid) {
@@ -282,7 +286,7 @@ fn fingerprints(session: Attributes<'_>, live: &[Attributes<'_>]) -> Result<Vec<
         )),
         (true, false) => Err(Error::new(
             Status::Fingerprint,
-            "the offer has no a=fingerprint, so DTLS cannot authenticate the viewer: use WebRTC with DTLS-SRTP",
+            "the offer has no a=fingerprint, so DTLS cannot tell who it is from: use WebRTC with DTLS-SRTP",
         )),
     }
 }

@@ -3,7 +3,7 @@
 use rtc::sdp::description::media::{MediaDescription, MediaName};
 
 use super::{
-    Attributes, OfferedCodec, OfferedData, OfferedExtension, OfferedSection, bad_sdp, is_live,
+    Attributes, OfferedCodec, OfferedData, OfferedExtension, OfferedSection, Side, bad_sdp, is_live,
 };
 use crate::error::{Error, Result, Status};
 use crate::media::MediaKind;
@@ -26,13 +26,19 @@ const DEFAULT_MESSAGE_SIZE: u32 = 64 * 1024;
 /// Maximum length of a `mid`, a format, a protocol or an encoding name in bytes.
 const MAX_TOKEN: usize = 64;
 
-pub(super) fn section(session: Attributes<'_>, media: &MediaDescription) -> Result<OfferedSection> {
+pub(super) fn section(
+    session: Attributes<'_>,
+    media: &MediaDescription,
+    side: Side,
+) -> Result<OfferedSection> {
     let attributes = Attributes(&media.attributes);
     let name = &media.media_name;
     let protocol = name.protos.join("/");
     let wanted = wanted(session, media, &protocol);
-    // For a bundle-only section, the first section of the bundle decides.
-    if wanted.is_some() && !attributes.has("rtcp-mux") && !attributes.has("bundle-only") {
+    // For a bundle-only section, the first section of the bundle decides. Nothing else was offered to who answers us, and
+    // of a bundle one section alone need say so (RFC 9143 section 7.1.3).
+    let says = attributes.has("rtcp-mux") || attributes.has("bundle-only");
+    if side == Side::Offer && wanted.is_some() && !says {
         return Err(bad_sdp(format!(
             "the {} section of the offer lacks a=rtcp-mux, but the gateway has one port for RTP and \
              RTCP: create the RTCPeerConnection with rtcpMuxPolicy \"require\"",

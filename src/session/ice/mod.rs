@@ -135,18 +135,19 @@ impl IceAgent {
         {
             self.current = next;
         }
-        let pair = match &self.next {
-            Some(next) if restarts => next,
-            _ => &self.current,
-        };
         let asks = self.addresses.checked(now, path, datagram.len(), nominates);
         if let Some(checklist) = self.checklist.as_mut().filter(|_| asks) {
             checklist.triggered(now, path);
         }
         let check = asks.then(|| {
-            let check = self.transactions.begin(now, path.remote, false);
+            let nominates = self.is_nominated(path);
+            let pair = match &self.next {
+                Some(next) if restarts => next,
+                _ => &self.current,
+            };
+            let check = self.transactions.begin(now, path.remote, nominates);
             self.addresses.check_sent(now, check.to, check.random);
-            Some(pair.request(check.id, false)?.raw)
+            Some(pair.request(check.id, nominates)?.raw)
         });
         Some(Handled {
             check: check.flatten(),
@@ -154,8 +155,18 @@ impl IceAgent {
         })
     }
 
+    /// Whether we have nominated this path. Each check along it says so again: after our own address has changed, the other
+    /// side learns by that alone where to send from now on (RFC 8445 section 7.3.1.5).
+    fn is_nominated(&self, path: Path) -> bool {
+        let selected = self.addresses.selected();
+        self.controlling
+            && self.checklist.is_none()
+            && selected.is_some_and(|selected| selected.remote == path.remote)
+    }
+
     /// A check of ours along this path.
     fn check(&mut self, now: Instant, path: Path, nominates: bool) -> Option<Vec<u8>> {
+        let nominates = nominates || self.is_nominated(path);
         let check = self.transactions.begin(now, path.remote, nominates);
         self.addresses.check_sent(now, check.to, check.random);
         Some(self.current.request(check.id, nominates)?.raw)

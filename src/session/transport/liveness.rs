@@ -100,8 +100,8 @@ pub fn ingest_not_reached() -> Error {
     Error::new(
         Status::Ice,
         format!(
-            "the ingest answered no ICE check within {} s: check that this host may send UDP to a candidate of its \
-             answer, and that the answers come back",
+            "no ICE check to the ingest has led to a connection within {} s: check that its answer has a candidate over \
+             UDP with an IP address that this host may send to, and that answers come back",
             FIRST_CHECK.as_secs()
         ),
     )
