@@ -787,7 +787,7 @@ typedef struct rtsp_webrtc_gateway_ice_server {
     const char *username;
     /**
      * Password, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN. It is
-     * sent to viewers, except of config.turn_servers, and it is never logged.
+     * sent to viewers, unless it is one of config.turn_servers, and it is never logged.
      */
     const char *credential;
 } rtsp_webrtc_gateway_ice_server;

@@ -18,7 +18,7 @@ pub struct rtsp_webrtc_gateway_ice_server {
     /// User name, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN.
     pub username: *const c_char,
     /// Password, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN. It is
-    /// sent to viewers, except of config.turn_servers, and it is never logged.
+    /// sent to viewers, unless it is one of config.turn_servers, and it is never logged.
     pub credential: *const c_char,
 }
 sized_struct!(

@@ -66,6 +66,11 @@ impl OwnAllocation {
         Some(format!("<stun:{name}>; rel=\"ice-server\""))
     }
 
+    /// Whether that is at this address.
+    pub(super) fn is_at(&self, ip: IpAddr) -> bool {
+        self.relayed().is_some_and(|known| known.public.ip() == ip)
+    }
+
     /// What is known of each server.
     pub fn reports(&self) -> Vec<Report> {
         self.client.lock().reports()
@@ -78,6 +83,9 @@ impl OwnAllocation {
 
     /// Takes a datagram if it is the server's.
     pub(super) fn take<'a>(&self, from: SocketAddr, datagram: &'a [u8]) -> Heard<'a> {
+        if !may_be_server(datagram) {
+            return Heard::Nothing;
+        }
         let heard = self.client.lock().handle(Instant::now(), from, datagram);
         if matches!(heard, Heard::Taken) {
             self.news.notify_one();
@@ -181,6 +189,15 @@ impl OwnAllocation {
             log::warn!("TURN server {}: {}", report.server, report.message);
         }
         *said = wrong;
+    }
+}
+
+/// Whether a datagram is channel data, a Data indication or a response of TURN: what viewers send is none of these.
+fn may_be_server(datagram: &[u8]) -> bool {
+    match datagram {
+        [0x40..=0x4f, ..] | [0, 0x17, ..] => true,
+        [1, method, ..] => matches!(method & 0x0f, 3 | 4 | 8 | 9),
+        _ => false,
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "http")]
 use super::allocation::{OwnAllocation, ServerWay};
+#[cfg(feature = "http")]
 use super::callers::Stranger;
 use super::callers::{Caller, CallerStats};
 use super::feeds::{MirrorAddress, Parcel};

@@ -166,6 +166,12 @@ pub(super) fn note(
         Heard::Allocated(_) => {
             stats.relays.fetch_add(1, Ordering::Relaxed);
         }
+        // A browser pairs its relay with all our candidates, that of our own TURN server among them.
+        Heard::Refused(_, Refusal::Stranger(to))
+            if context
+                .allocation
+                .as_ref()
+                .is_some_and(|own| own.is_at(to.ip())) => {}
         Heard::Refused(_, why) => {
             stats.refused.fetch_add(1, Ordering::Relaxed);
             if let Refusal::Stranger(to) = why
@@ -192,7 +198,7 @@ impl Core {
     ) {
         let now = Instant::now();
         self.end_relays(row, now, |entry| {
-            entry.relayed.client == client && entry.relay.ends().is_none_or(|ends| ends <= now)
+            entry.relay.ends().is_none_or(|ends| ends <= now)
         });
         let context = &self.context;
         let place = SessionLocation {
@@ -225,7 +231,10 @@ impl Core {
                     address: relayed_address(context, id),
                     carrier: Carrier::Udp,
                 };
-                let mut relay = Relay::new(relayed.address);
+                let mut relay = match relays.displaced(row) {
+                    Some(_) => Relay::new(relayed.address),
+                    None => Relay::without_room(relayed.address),
+                };
                 let heard = relay.handle(&at, message);
                 match (&heard, relays.displaced(row)) {
                     (Heard::Allocated(_), Some(displaced)) => {
@@ -244,8 +253,6 @@ impl Core {
                         relays.by_id.insert(id, entry);
                         heard
                     }
-                    // All of its paths are in use, so another is of none.
-                    (Heard::Allocated(_), None) => Heard::Nothing,
                     _ => heard,
                 }
             }

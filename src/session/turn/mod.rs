@@ -6,8 +6,8 @@
 //! address is refused, and nothing here could send to it.
 //!
 //! A viewer finds its credentials in the answer to its offer. They name the session, so whoever has others gets no
-//! further than a challenge, which takes no memory. Over UDP the challenge is all that a forged address is ever sent: it
-//! has twice the bytes of the shortest request, and what it says has to be repeated from where it went.
+//! further than a challenge, which takes no memory. Over UDP a forged address is sent no more than a challenge, of 56
+//! bytes, or a few more where a nonce is wrong; what it says has to be repeated from where it went.
 
 mod credentials;
 mod message;

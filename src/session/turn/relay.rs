@@ -89,6 +89,8 @@ pub enum Refusal {
 pub struct Relay {
     /// What the client is told that it has been given: nothing listens there.
     relayed: SocketAddr,
+    /// The client's session has as many as it may have.
+    full: bool,
     allocation: Option<Allocation>,
 }
 
@@ -120,7 +122,16 @@ impl Relay {
     pub fn new(relayed: SocketAddr) -> Relay {
         Relay {
             relayed,
+            full: false,
             allocation: None,
+        }
+    }
+
+    /// One that allocates nothing, because there is no room for it.
+    pub fn without_room(relayed: SocketAddr) -> Relay {
+        Relay {
+            full: true,
+            ..Relay::new(relayed)
         }
     }
 
@@ -313,6 +324,9 @@ impl Relay {
             None => {}
             Some(&[asked, ..]) if asked == family => {}
             Some(_) => return Err((440, "Address Family not Supported", Refusal::Request)),
+        }
+        if self.full {
+            return Err((486, "Allocation Quota Reached", Refusal::Request));
         }
         let asked = attributes::lifetime(request).unwrap_or(DEFAULT_LIFETIME);
         let lifetime = asked.clamp(DEFAULT_LIFETIME, MAX_LIFETIME);

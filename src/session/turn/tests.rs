@@ -475,3 +475,13 @@ fn who_has_not_shown_where_it_is_gets_about_what_it_sent() {
         assert!(response.len() <= 2 * request.len());
     }
 }
+
+#[test]
+fn where_there_is_no_room_the_client_is_told() {
+    let mut rig = Rig::new();
+    rig.relay = Relay::without_room(address("192.0.2.1:50000"));
+    let _ = rig.ask(TurnClient::allocate);
+    let said = rig.ask(TurnClient::allocate);
+    assert_eq!(said, Said::Error(METHOD_ALLOCATE, 486));
+    assert_eq!(rig.relay.ends(), None);
+}

@@ -2,7 +2,7 @@
 //! server's address reaches those viewers whose addresses it was told. Sans-I/O: from the socket of all media, over UDP.
 //!
 //! One request is on its way at a time. The allocation is renewed so often that the loss of the server, or of what it
-//! knew, is noticed within seconds; then another one is made, there or at the next server.
+//! knew, is noticed soon; then another one is made, there or at the next server.
 
 mod peers;
 mod request;
@@ -33,6 +33,8 @@ const TRIES: u32 = 4;
 const RETRY: Duration = Duration::from_secs(30);
 /// The allocation is renewed after this time, which keeps the NAT's mapping as well (RFC 4787 section 4.3).
 const RENEWAL: Duration = Duration::from_secs(15);
+/// A server that says nothing for so long is lost: by then consent of its viewers has ended (RFC 7675).
+const PATIENCE: Duration = Duration::from_secs(40);
 /// Refusals in a row that ask for other credentials, before they count as wrong; alternate servers in a row.
 const CHALLENGES: u32 = 3;
 const ALTERNATES: u32 = 3;
@@ -87,8 +89,8 @@ enum State {
     Resolving,
     /// Asks it for an allocation.
     Known(SocketAddr),
-    /// It has been given one, which is to be renewed at this time.
-    Allocated(Allocated, Instant),
+    /// It has been given one, which is to be renewed at the first time; at the second the server has granted something last.
+    Allocated(Allocated, Instant, Instant),
 }
 
 /// Keeps an allocation.
@@ -152,7 +154,10 @@ impl Client {
                 if asked.times < TRIES {
                     return Ok(Some(asked.send(now)));
                 }
-                let to = asked.to;
+                let (to, what) = (asked.to, asked.what.clone());
+                if self.goes_on_without_answer(now, &what) {
+                    continue;
+                }
                 self.fail(
                     now,
                     format!(
@@ -172,7 +177,7 @@ impl Client {
                 }
                 State::Waiting(_) | State::Resolving => return Ok(None),
                 State::Known(to) => (*to, What::Allocate),
-                State::Allocated(allocated, renewal) => {
+                State::Allocated(allocated, renewal, _) => {
                     let what = match now < *renewal && self.again.is_none() {
                         false => Some(What::Refresh),
                         true => self.peers.next(now),
@@ -197,7 +202,7 @@ impl Client {
         match &self.state {
             State::Waiting(at) if !self.servers.is_empty() => Some(*at),
             State::Waiting(_) | State::Resolving | State::Known(_) => None,
-            State::Allocated(_, renewal) => Some(
+            State::Allocated(_, renewal, _) => Some(
                 self.peers
                     .next_due()
                     .map_or(*renewal, |due| due.min(*renewal)),
@@ -228,7 +233,7 @@ impl Client {
     /// The host's own addresses have changed: perhaps the server knows this one no longer.
     pub fn look_again(&mut self, now: Instant) {
         match &mut self.state {
-            State::Allocated(_, renewal) => *renewal = now,
+            State::Allocated(_, renewal, _) => *renewal = now,
             State::Waiting(at) => *at = now,
             State::Resolving | State::Known(_) => {}
         }
@@ -302,7 +307,12 @@ impl Client {
         }
         match (refused.code, &asked.what) {
             (300, What::Allocate) => match refused.alternate {
-                Some(to) if self.alternates < ALTERNATES && to.is_ipv4() == asked.to.is_ipv4() => {
+                Some(to)
+                    if self.alternates < ALTERNATES
+                        && to.is_ipv4() == asked.to.is_ipv4()
+                        && to.port() != 0
+                        && is_somewhere(to.ip()) =>
+                {
                     self.alternates += 1;
                     self.login = None;
                     self.challenges = 0;
@@ -316,23 +326,12 @@ impl Client {
                 self.again = Some(What::Release);
             }
             (_, What::Release) => {}
-            (403, What::Permit(ips)) => {
-                self.peers.forbidden(ips);
-                // What a viewer calls itself in a network of its own says nothing of the server.
-                if let [ip] = ips[..]
-                    && is_public(ip)
-                {
-                    self.note(format!(
-                        "it does not relay to {ip}: check which peers it allows"
-                    ));
-                }
-            }
             (437, What::Refresh | What::Permit(_) | What::Bind(..)) => {
                 self.lose();
                 self.state = State::Known(asked.to);
             }
             (_, What::Permit(ips)) => self.peers.forbidden(ips),
-            (_, What::Bind(peer, _)) => self.peers.unbindable(now, *peer),
+            (_, What::Bind(peer, _)) => self.changed |= self.peers.unbindable(now, *peer),
             _ => self.fail(now, refused.sentence()),
         }
     }
@@ -353,33 +352,61 @@ impl Client {
                     relayed,
                     mapped,
                 };
-                self.state = State::Allocated(allocated, now + renewal(message));
+                self.state = State::Allocated(allocated, now + renewal(message), now);
                 self.note(String::new());
                 self.changed = true;
                 self.changes += 1;
             }
+            What::Refresh if lifetime(message) == Some(0) => {
+                self.lose();
+                self.state = State::Known(asked.to);
+            }
             What::Refresh => {
-                if let State::Allocated(_, at) = &mut self.state {
-                    *at = now + renewal(message);
+                if let State::Allocated(_, at, granted) = &mut self.state {
+                    (*at, *granted) = (now + renewal(message), now);
                 }
             }
             What::Release => {}
             What::Permit(ips) => self.peers.permitted(now, &ips),
             What::Bind(peer, number) => {
-                self.peers.bound(now, peer, number);
-                self.changed = true;
+                self.changed |= self.peers.bound(now, peer, number);
             }
         }
+    }
+
+    /// A request has not been answered. False if the server is lost.
+    fn goes_on_without_answer(&mut self, now: Instant, what: &What) -> bool {
+        let State::Allocated(_, renewal, granted) = &mut self.state else {
+            return false;
+        };
+        if now >= *granted + PATIENCE {
+            return false;
+        }
+        // It still has what it has granted, and may only be out of reach for a moment.
+        *renewal = now;
+        self.asked = None;
+        match what {
+            What::Permit(ips) => self.peers.unanswered(now, ips),
+            What::Bind(peer, _) => self.peers.unanswered_bind(now, *peer),
+            What::Allocate | What::Refresh | What::Release => {}
+        }
+        true
     }
 
     /// The current server is of no use: the next one, or after all of them a pause.
     fn fail(&mut self, now: Instant, message: String) {
         self.note(message);
+        let was_allocated = self.allocated().is_some();
         self.lose();
         self.current += 1;
         let mut at = now;
         if self.current >= self.servers.len() {
-            (self.current, at) = (0, now + RETRY);
+            self.current = 0;
+            // One that has worked until now may be back at once.
+            at += match was_allocated {
+                true => Duration::ZERO,
+                false => RETRY,
+            };
         }
         self.state = State::Waiting(at);
     }
@@ -402,7 +429,7 @@ impl Client {
     /// Where viewers reach the gateway now.
     pub fn allocated(&self) -> Option<Allocated> {
         match self.state {
-            State::Allocated(allocated, _) => Some(allocated),
+            State::Allocated(allocated, ..) => Some(allocated),
             _ => None,
         }
     }
@@ -465,13 +492,6 @@ fn renewal(response: &Message) -> Duration {
     RENEWAL
         .min(Duration::from_secs(u64::from(lifetime) / 2))
         .max(Duration::from_secs(1))
-}
-
-fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => !(ip.is_private() || ip.is_loopback() || ip.is_link_local()),
-        IpAddr::V6(ip) => !(ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local()),
-    }
 }
 
 /// A viewer may be there, and a request for it makes no server refuse others beside it.

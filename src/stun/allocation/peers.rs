@@ -55,8 +55,11 @@ impl Peers {
     /// A viewer may come from there soon.
     pub fn permit(&mut self, now: Instant, ip: IpAddr) {
         let until = now + WANTED;
-        if let Some(known) = self.permissions.iter_mut().find(|known| known.ip == ip) {
+        let place = self.permissions.iter().position(|known| known.ip == ip);
+        if let Some(place) = place {
+            let mut known = self.permissions.remove(place);
             known.until = until;
+            self.permissions.push(known);
             return;
         }
         if self.permissions.len() == MAX_PERMISSIONS {
@@ -70,10 +73,14 @@ impl Peers {
         });
     }
 
-    /// A viewer is there, and gets a channel, if there is one left. True if it had none.
+    /// A viewer is there, and gets a channel, if there is one left. True if there is something to ask for.
     pub fn bind(&mut self, now: Instant, peer: SocketAddr) -> bool {
-        if self.channels.contains_key(&peer) || self.channels.len() == MAX_CHANNELS {
+        if self.channels.contains_key(&peer) {
             return false;
+        }
+        if self.channels.len() == MAX_CHANNELS {
+            self.permit(now, peer.ip());
+            return true;
         }
         // A number is used again as late as possible: servers keep it for a while after its end.
         let next = |number: u16| match number {
@@ -107,16 +114,17 @@ impl Peers {
     /// What is to be asked for next.
     pub fn next(&mut self, now: Instant) -> Option<What> {
         self.permissions.retain(|known| now < known.until);
+        // Those who watch come first.
+        let mut channels = self.channels.iter();
+        if let Some((&peer, channel)) = channels.find(|(_, channel)| channel.due <= now) {
+            return Some(What::Bind(peer, channel.number));
+        }
         let due = |known: &&Permission| known.due.is_some_and(|due| due <= now);
         let mut wanted = self.permissions.iter().filter(due);
-        if let Some(first) = wanted.next() {
-            let others = wanted.filter(|other| !first.alone && !other.alone);
-            let ips = std::iter::once(first).chain(others).map(|known| known.ip);
-            return Some(What::Permit(ips.take(AT_ONCE).collect()));
-        }
-        let mut channels = self.channels.iter();
-        let (&peer, channel) = channels.find(|(_, channel)| channel.due <= now)?;
-        Some(What::Bind(peer, channel.number))
+        let first = wanted.next()?;
+        let others = wanted.filter(|other| !first.alone && !other.alone);
+        let ips = std::iter::once(first).chain(others).map(|known| known.ip);
+        Some(What::Permit(ips.take(AT_ONCE).collect()))
     }
 
     /// When [`Peers::next`] has something.
@@ -151,18 +159,40 @@ impl Peers {
         }
     }
 
-    pub fn bound(&mut self, now: Instant, peer: SocketAddr, number: u16) {
-        if let Some(channel) = self.channels.get_mut(&peer)
-            && channel.number == number
-        {
-            (channel.bound, channel.due) = (true, now + RENEWAL);
+    /// Whether it was not before.
+    pub fn bound(&mut self, now: Instant, peer: SocketAddr, number: u16) -> bool {
+        let known = self.channels.get_mut(&peer);
+        let Some(channel) = known.filter(|channel| channel.number == number) else {
+            return false;
+        };
+        channel.due = now + RENEWAL;
+        !std::mem::replace(&mut channel.bound, true)
+    }
+
+    /// The server gives it no channel: it needs a permission by itself. Whether it had one.
+    pub fn unbindable(&mut self, now: Instant, peer: SocketAddr) -> bool {
+        let Some(channel) = self.channels.get_mut(&peer) else {
+            return false;
+        };
+        channel.due = now + AGAIN;
+        let was_bound = std::mem::replace(&mut channel.bound, false);
+        self.permit(now, peer.ip());
+        was_bound
+    }
+
+    /// The server has not said whether it gives it a channel.
+    pub fn unanswered_bind(&mut self, now: Instant, peer: SocketAddr) {
+        if let Some(channel) = self.channels.get_mut(&peer) {
+            channel.due = now + AGAIN;
         }
     }
 
-    /// The server gives it no channel: what it has lapses.
-    pub fn unbindable(&mut self, now: Instant, peer: SocketAddr) {
-        if let Some(channel) = self.channels.get_mut(&peer) {
-            (channel.bound, channel.due) = (false, now + AGAIN);
+    /// The server has not said whether it lets them in.
+    pub fn unanswered(&mut self, now: Instant, ips: &[IpAddr]) {
+        for known in &mut self.permissions {
+            if ips.contains(&known.ip) {
+                known.due = Some(now + AGAIN);
+            }
         }
     }
 

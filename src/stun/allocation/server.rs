@@ -5,8 +5,9 @@ use std::fmt;
 use crate::error::{Error, Result, Status};
 use crate::stun::Name;
 
-/// Servers at most.
+/// Servers at most, and characters of a user name and of a password.
 const MAX_SERVERS: usize = 8;
+const MAX_TEXT: usize = 512;
 
 /// A TURN server, and who the gateway is there.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,13 +37,16 @@ impl Server {
                 )
             })?;
             match (username, password) {
-                (Some(username), Some(password)) if !username.is_empty() => Ok(Server {
-                    name,
-                    username: username.to_owned(),
-                    password: password.to_owned(),
-                }),
+                (Some(username), Some(password)) if is_text(username) && is_text(password) => {
+                    Ok(Server {
+                        name,
+                        username: username.to_owned(),
+                        password: password.to_owned(),
+                    })
+                }
                 _ => Err(invalid(format!(
-                    "turn_servers: {name} needs a username and a credential"
+                    "turn_servers: {name} needs a username and a credential, each of 1 to 512 printable \
+                     ASCII characters"
                 ))),
             }
         };
@@ -60,6 +64,12 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.name.fmt(f)
     }
+}
+
+/// As of servers for viewers.
+fn is_text(text: &str) -> bool {
+    let printable = |c: char| c.is_ascii_graphic() || c == ' ';
+    (1..=MAX_TEXT).contains(&text.len()) && text.chars().all(printable)
 }
 
 fn invalid(sentence: String) -> Error {
@@ -92,7 +102,13 @@ mod tests {
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
-        for (username, password) in [(None, Some("x")), (Some("x"), None), (Some(""), Some("x"))] {
+        for (username, password) in [
+            (None, Some("x")),
+            (Some("x"), None),
+            (Some(""), Some("x")),
+            (Some("x"), Some("")),
+            (Some("x\n"), Some("x")),
+        ] {
             let servers = [("turn:a", username, password)].into_iter();
             assert!(Server::parse_all(servers).is_err());
         }
