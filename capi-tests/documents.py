@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The documents are true: their C programs compile, the names of the C API in them are in a public
-header, in CMake or in the packages, and the files that they link or name are there.
+header, in CMake, in the packages or among the metrics, and the files that they link or name are there.
 
 Usage: documents.py C_COMPILER
 """
@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 # Where a name may come from that is no symbol of the header.
 OTHERS = [ROOT / "CMakeLists.txt", *(ROOT / "cmake").glob("*.*"), ROOT / "scripts/package.sh"]
+# The metrics, without what they all begin with.
+METRICS = ROOT / "src/stats/prometheus.rs"
 # The folders whose files are named as `folder/file`.
 FOLDERS = "benches|bindings|capi-tests|cmake|docs|examples|examples-c|include|python|scripts|src|testkit|tests"
 FLAGS = ["-std=c99", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-xc"]
@@ -34,6 +36,7 @@ def missing_files(document, words):
 def main():
     text = "\n".join(p.read_text("utf-8") for p in [*(ROOT / "include").iterdir(), *OTHERS])
     known = set(re.findall(r"\w+", text))
+    known |= {f"rtsp_webrtc_gateway_{name}" for name in re.findall(r'"(\w+)"', METRICS.read_text("utf-8"))}
     programs, errors = 0, []
     for document in DOCUMENTS:
         words = document.read_text("utf-8")
