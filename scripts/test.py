@@ -331,14 +331,14 @@ def main():
     aside = None
     try:
         for name in names:
-            if name == "packages" and "browser" in names and LIBRARY.is_built():
+            if name == "soak" and "packages" in names and LIBRARY.is_built():
                 aside = Aside(packages)
+            if name == "packages" and aside is not None:
+                aside.wait()
                 continue
             if name not in NEED_LIBRARY | {"check"} and not NEED_LIBRARY.isdisjoint(names):
                 LIBRARY.build_ahead()
             SUITES[name][0]()
-        if aside is not None:
-            aside.wait()
     except KeyboardInterrupt:
         for process in list(RUNNING):
             os.killpg(process.pid, signal.SIGKILL)
