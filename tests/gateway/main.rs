@@ -35,3 +35,4 @@ mod update;
 mod variants;
 mod wall;
 mod wall_channel;
+mod webrtc_stack;

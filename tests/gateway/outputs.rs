@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ::aws_lc_rs::digest::{SHA256, digest};
-use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_PCMU};
 use rtc::peer_connection::transport::RTCDtlsRole;
-use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtsp_webrtc_gateway::config::{Config, OutputOptions, PullOptions};
 use rtsp_webrtc_gateway::error::Status;
 use rtsp_webrtc_gateway::events::{Events, QualityEvent, SessionEvent};
@@ -23,56 +22,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
-use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
-    RTCIceGatheringState, RTCSessionDescription, Registry, SettingEngineBuilder,
-    register_default_interceptors,
-};
+use webrtc::peer_connection::{PeerConnection, RTCSessionDescription, SettingEngineBuilder};
 
 use crate::common::{LONG, cameras, pull};
-
-/// What an ingest hears of.
-enum News {
-    Gathered,
-    Packet(RtpCodecKind, rtc::rtp::Packet),
-}
-
-struct Handler(mpsc::UnboundedSender<News>);
-
-#[async_trait::async_trait]
-impl PeerConnectionEventHandler for Handler {
-    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
-        if state == RTCIceGatheringState::Complete {
-            let _ = self.0.send(News::Gathered);
-        }
-    }
-
-    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
-        let news = self.0.clone();
-        tokio::spawn(async move {
-            let kind = track.kind().await;
-            while let Some(event) = track.poll().await {
-                if let TrackRemoteEvent::OnRtpPacket(packet) = event {
-                    let _ = news.send(News::Packet(kind, packet));
-                }
-            }
-        });
-    }
-}
-
-fn codec(mime_type: &str, clock_rate: u32, fmtp: &str, payload_type: u8) -> RTCRtpCodecParameters {
-    RTCRtpCodecParameters {
-        rtp_codec: RTCRtpCodec {
-            mime_type: mime_type.to_owned(),
-            clock_rate,
-            channels: 0,
-            sdp_fmtp_line: fmtp.to_owned(),
-            rtcp_feedback: vec![],
-        },
-        payload_type,
-    }
-}
+use crate::webrtc_stack::{News, connection, gathered};
 
 /// Answers an offer as a media server does.
 async fn ingest(
@@ -83,35 +36,15 @@ async fn ingest(
     mpsc::UnboundedReceiver<News>,
     String,
 ) {
-    let mut media = MediaEngine::default();
-    let fmtp = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
-    let h264 = codec(MIME_TYPE_H264, 90_000, fmtp, 102);
-    media.register_codec(h264, RtpCodecKind::Video).unwrap();
-    let pcmu = codec(MIME_TYPE_PCMU, 8_000, "", 0);
-    media.register_codec(pcmu, RtpCodecKind::Audio).unwrap();
-    let interceptors = register_default_interceptors(Registry::new(), &mut media).unwrap();
-    let settings = SettingEngineBuilder::new()
-        .with_answering_dtls_role(role)
-        .build();
-    let (news, mut receiver) = mpsc::unbounded_channel();
-    let connection = PeerConnectionBuilder::new()
-        .with_media_engine(media)
-        .with_setting_engine(settings)
-        .with_interceptor_registry(interceptors)
-        .with_handler(Arc::new(Handler(news)))
-        .with_udp_addrs(vec!["127.0.0.1:0"])
-        .build()
-        .await
-        .unwrap();
+    let settings = SettingEngineBuilder::new().with_answering_dtls_role(role);
+    let (connection, mut receiver) = connection(settings).await;
     let description = RTCSessionDescription::offer(offer.to_owned()).unwrap();
     connection
         .set_remote_description(description)
         .await
         .unwrap();
     let answer = connection.create_answer(None).await.unwrap();
-    connection.set_local_description(answer).await.unwrap();
-    while !matches!(receiver.recv().await.unwrap(), News::Gathered) {}
-    let sdp = connection.local_description().await.unwrap().sdp;
+    let sdp = gathered(&connection, answer, &mut receiver).await;
     (Box::new(connection), receiver, sdp)
 }
 
