@@ -359,6 +359,12 @@ impl Estimator {
             .report(now, loss, round_trip, wanted, &mut self.control);
     }
 
+    /// A receiver report has shown the round trip of a sender report that none has shown before.
+    pub fn round_trip_seen(&mut self, now: Instant, round_trip: Duration) {
+        let now = self.micros(now);
+        self.rest.reported(now, round_trip.as_micros() as u64);
+    }
+
     /// Handles missing feedback.
     pub fn timeout(&mut self, now: Instant) {
         let now = self.micros(now);

@@ -3,6 +3,10 @@
 //! for which no feedback comes. Once a second, or every two where the path is wider still, one run of packets is
 //! numbered, a sample, and its delay says whether there is a queue on the path. If there is, everything is measured
 //! again.
+//!
+//! A receiver report tells the round trip of the sender report before it, which left right behind media: a sample that
+//! the viewer sends anyway. While such reports come and show no queue, there are fewer samples, and one that does asks
+//! for a sample at once.
 
 use super::least::Least;
 
@@ -19,6 +23,10 @@ const PLENTY: f64 = 16.0;
 const INTERVAL: u64 = 1_000_000;
 const LONG_INTERVAL: u64 = 2_000_000;
 const RECHECK: u64 = 50_000;
+/// For how long a report without a sign of a queue stands for a sample, and the time between samples that are made
+/// nevertheless, in microseconds.
+const REPORTED: u64 = 2_000_000;
+const LONGEST_INTERVAL: u64 = 6_000_000;
 /// A sample is late if its delay exceeds the least by this, in microseconds: more than a busy viewer causes.
 const LATE: i64 = 40_000;
 /// Late samples in a row that are a queue: a viewer that was busy for a moment is none.
@@ -44,6 +52,10 @@ struct Resting {
     asked: Option<u64>,
     late: u32,
     least: Least,
+    /// When the last sample left, or the rest began.
+    sampled: u64,
+    /// The least round trip by the viewer's reports.
+    round_trip: Least,
 }
 
 /// What the viewer says of a sample.
@@ -84,6 +96,8 @@ impl Rest {
                     asked: None,
                     late: 0,
                     least: Least::new(REMEMBERED),
+                    sampled: now,
+                    round_trip: Least::new(REMEMBERED),
                 });
                 return false;
             }
@@ -93,8 +107,24 @@ impl Rest {
             return false;
         }
         resting.next = now + interval(headroom);
+        resting.sampled = now;
         resting.asked.get_or_insert(now);
         true
+    }
+
+    /// Takes the round trip that a receiver report shows, in microseconds.
+    pub fn reported(&mut self, now: u64, round_trip: u64) {
+        let Some(resting) = &mut self.resting else {
+            return;
+        };
+        let round_trip = round_trip as i64;
+        resting.round_trip.add(now as i64, round_trip);
+        if resting.round_trip.excess(round_trip) > LATE {
+            resting.next = resting.next.min(now);
+        } else if resting.asked.is_none() && resting.late == 0 {
+            let postponed = (now + REPORTED).min(resting.sampled + LONGEST_INTERVAL);
+            resting.next = resting.next.max(postponed);
+        }
     }
 
     /// Whether everything is to be measured again although no answer says so: less is left than there was,
@@ -183,6 +213,52 @@ mod tests {
             numbered && !rest.answered(now, Answer::Arrived(5_000))
         });
         assert_eq!(numbered.count(), 9);
+    }
+
+    #[test]
+    fn reports_without_a_queue_stand_for_samples() {
+        let mut rest = resting();
+        let mut samples = Vec::new();
+        for frame in 1..=20 * 25 {
+            let now = 3 * SECOND + frame * SECOND / 25;
+            if rest.numbers(now, MUCH) {
+                samples.push(now);
+                assert!(!rest.answered(now + 30_000, Answer::Arrived(5_000)));
+            }
+            if frame % 25 == 10 && frame < 14 * 25 {
+                rest.reported(now, 20_000 + frame % 30_000);
+            }
+        }
+        let pauses: Vec<u64> = samples.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(samples[0], 3 * SECOND + LONGEST_INTERVAL);
+        assert_eq!(pauses[0], LONGEST_INTERVAL);
+        assert_eq!(samples[2], 16_400_000 + REPORTED, "after the last report");
+        assert_eq!(pauses[2..], [SECOND; 4]);
+    }
+
+    #[test]
+    fn a_report_that_shows_a_queue_asks_for_a_sample() {
+        let mut rest = resting();
+        let mut now = 3 * SECOND;
+        for _ in 0..3 {
+            now += SECOND;
+            assert!(!rest.numbers(now - 1, MUCH));
+            rest.reported(now, 20_000);
+        }
+        now += SECOND / 2;
+        assert!(!rest.numbers(now, MUCH));
+        rest.reported(now, 80_000);
+        assert!(rest.numbers(now, MUCH));
+        rest.reported(now + 1, 20_000);
+        assert!(!rest.numbers(now + 1, MUCH));
+        let answered = now + 30_000;
+        assert!(!rest.answered(answered, Answer::Arrived(5_000)));
+        assert!(!rest.answered(answered, Answer::Arrived(60_000)));
+        rest.reported(answered, 20_000);
+        assert!(
+            rest.numbers(answered + RECHECK, MUCH),
+            "a late sample is looked into"
+        );
     }
 
     #[test]

@@ -91,6 +91,8 @@ pub struct Transport {
     phase: Phase,
     /// Round trip: by the DTLS handshake at first, then by the last receiver report.
     round_trip: Option<Duration>,
+    /// The sender report that the viewer's reports name.
+    reported: u32,
     pacer: Option<Pacer>,
     /// Of the connection that media goes over, if it is one.
     backlog: Option<Box<Backlog>>,
@@ -148,6 +150,7 @@ impl Transport {
         let mut transport = Transport {
             phase: Phase::Over,
             round_trip: None,
+            reported: 0,
             pacer: config.pacing_percent.map(Pacer::new),
             backlog: None,
             congestion: config.congestion,

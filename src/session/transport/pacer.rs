@@ -397,6 +397,13 @@ impl Pacer {
         }
     }
 
+    /// The viewer's report shows the round trip of a sender report that none has shown before.
+    pub fn round_trip_seen(&mut self, now: Instant, round_trip: Duration) {
+        if let Some(path) = self.hear() {
+            path.estimator.round_trip_seen(now, round_trip);
+        }
+    }
+
     /// The viewer asks for lost packets.
     pub fn loss_seen(&mut self, now: Instant) {
         if let Some(path) = self.hear() {

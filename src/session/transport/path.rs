@@ -88,8 +88,15 @@ impl Transport {
 
     /// A report block named one of our sender reports.
     pub fn note_report(&mut self, now: Instant, last_sr: u32, delay: u32) {
-        let round_trip = self.reports.round_trip(now, last_sr, delay);
-        self.round_trip = round_trip.or(self.round_trip);
+        if let Some(round_trip) = self.reports.round_trip(now, last_sr, delay) {
+            self.round_trip = Some(round_trip);
+            // What is said of a report once more says nothing of the path as it is now.
+            if std::mem::replace(&mut self.reported, last_sr) != last_sr
+                && let Some(pacer) = &mut self.pacer
+            {
+                pacer.round_trip_seen(now, round_trip);
+            }
+        }
         if self.noted.is_none_or(|at| now >= at + NOTE_INTERVAL) {
             let measured = self.estimate().filter(|_| self.transport_cc);
             if let (Some(rate), Some(Remote::Udp(address))) = (measured, self.remote()) {
