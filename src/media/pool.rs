@@ -13,9 +13,9 @@ use super::packetizer::MAX_PAYLOAD;
 /// Bytes of the largest chunk that is shared: whole packets of a large frame, so that no room is left behind them. The
 /// first and the last chunk of a ring are half empty on average, so this is also about the memory that a video ring
 /// wastes.
-pub(super) const LARGEST: usize = 14 * MAX_PAYLOAD;
+pub(super) const LARGEST: usize = 7 * MAX_PAYLOAD;
 /// Each size is twice the one before.
-const SIZES: usize = 3;
+const SIZES: usize = 2;
 /// Bytes of the smallest chunk.
 pub(super) const SMALLEST: usize = LARGEST >> (SIZES - 1);
 /// Memory that is no longer needed is held in reserve for at least this long.
