@@ -17,7 +17,7 @@ OTHERS = [ROOT / "CMakeLists.txt", *(ROOT / "cmake").glob("*.*"), ROOT / "script
 # The metrics, without what they all begin with.
 METRICS = ROOT / "src/stats/prometheus.rs"
 # The folders whose files are named as `folder/file`.
-FOLDERS = "benches|bindings|capi-tests|cmake|docs|examples|examples-c|include|python|scripts|src|testkit|tests"
+FOLDERS = "benches|bindings|capi-tests|cmake|docs|examples|examples-c|include|python|scripts|src|testkit|tests|third_party"
 FLAGS = ["-std=c99", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-xc"]
 
 

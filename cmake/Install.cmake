@@ -37,7 +37,8 @@ function(rtsp_webrtc_gateway_notices name component package)
   set(notices "${generated}/${name}/THIRD-PARTY.md")
   set(sbom "${generated}/${name}/${name}.cdx.json")
   file(MAKE_DIRECTORY "${generated}/${name}")
-  file(GLOB manifests "${PROJECT_SOURCE_DIR}/Cargo.*" "${PROJECT_SOURCE_DIR}/serve/Cargo.toml")
+  file(GLOB manifests "${PROJECT_SOURCE_DIR}/Cargo.*" "${PROJECT_SOURCE_DIR}/serve/Cargo.toml"
+    "${PROJECT_SOURCE_DIR}/third_party/*/Cargo.toml" "${PROJECT_SOURCE_DIR}/third_party/*/*.patch")
   set(scripts "${PROJECT_SOURCE_DIR}/scripts")
   add_custom_command(OUTPUT "${notices}" "${sbom}"
     COMMAND ${CMAKE_COMMAND} -E env "CARGO=${CARGO}"

@@ -40,13 +40,13 @@ def cargo(*arguments):
 
 
 def linked(package, options):
-    """Names and versions of all crates in the binary but those of this repository, which have a path there."""
+    """Names and versions of all crates in the binary but our own, which have a path there outside of third_party."""
     tree = cargo(
         "tree", "--locked", "--package", package, "--edges", "normal,no-proc-macro",
         "--prefix", "none", "--no-dedupe", "--format", "{p}", *options,
     )
     crates = set(re.findall(r"^(\S+) v(\S+)(.*[/\\])?", tree, re.M))
-    return sorted((name, version) for name, version, path in crates if not path)
+    return sorted((name, version) for name, version, path in crates if not path or str(ROOT / "third_party") in path)
 
 
 def texts(package):

@@ -27,6 +27,14 @@ def purl(kind, name, version):
     return f"pkg:{kind}/{name}@{version}"
 
 
+def patched(component):
+    """A component whose copy in third_party has patches."""
+    ancestor = {key: component[key] for key in ("type", "name", "version", "purl")}
+    patches = sorted((ROOT / "third_party" / component["name"]).glob("*.patch"))
+    diffs = [{"type": "unofficial", "diff": {"text": {"content": path.read_text("utf-8")}}} for path in patches]
+    return component | {"pedigree": {"ancestors": [ancestor], "patches": diffs}}
+
+
 def component(kind, name, version, license, repository=None, sha256=None):
     found = {
         "type": "library",
@@ -82,6 +90,8 @@ def main():
         package = packages[crate]
         components[crate] = component("cargo", *crate, package["license"], package["repository"],
                                       checksums.get(crate))
+        if (ROOT / "third_party" / crate[0]).is_dir():
+            components[crate] = patched(components[crate])
         dependencies[purl("cargo", *crate)] = {purl("cargo", *need) for need in needs}
     itself = next(crate for crate in components if crate[0] == package_name)
     binary = components.pop(itself)
