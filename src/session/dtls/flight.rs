@@ -50,6 +50,11 @@ impl Flight {
             transmits.extend(self.datagrams.iter().cloned());
         }
     }
+
+    /// Queues the same datagrams, which did not leave.
+    pub(super) fn again(&self, transmits: &mut VecDeque<BytesMut>) {
+        transmits.extend(self.datagrams.iter().cloned());
+    }
 }
 
 /// Queues what the endpoint has to send.

@@ -21,10 +21,9 @@ const CLIENT_KEY_EXCHANGE: u8 = 16;
 /// What may be the message of each number (RFC 6347 section 4.2.4), and how long it may be at most.
 type Messages = &'static [&'static [(u8, usize)]];
 
-/// What a client sends before its Finished. `rtc::dtls` answers the first hello with a HelloVerifyRequest, and we ask for
-/// a certificate. Browsers' hellos have 1.5 kB, their certificates 0.3 kB.
+/// What a client sends before its Finished: one hello, since it is not asked for a cookie, and the certificate that we ask
+/// for. Browsers' hellos have 1.5 kB, their certificates 0.3 kB.
 pub(super) const OF_CLIENT: Messages = &[
-    &[(CLIENT_HELLO, 8 << 10)],
     &[(CLIENT_HELLO, 8 << 10)],
     &[(CERTIFICATE, 8 << 10)],
     &[(CLIENT_KEY_EXCHANGE, 512)],
@@ -76,7 +75,12 @@ impl Inbound {
         }
     }
 
-    /// The body of the first ClientHello, once that is complete. It stays to be admitted.
+    /// Whether nothing has come, not even a part of a message.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.taken == 0 && self.partial.iter().all(|partial| partial.kind == 0)
+    }
+
+    /// The body of the ClientHello, once that is complete. It stays to be admitted.
     pub(super) fn hello(&mut self, record: &Record<'_>) -> Option<&[u8]> {
         self.add(record);
         let [hello, ..] = &self.partial;
@@ -273,15 +277,17 @@ mod tests {
     #[test]
     fn messages_come_whole_once_and_in_order() {
         let mut inbound = Inbound::new(OF_CLIENT);
-        assert!(add(&mut inbound, 1, 4, 1, 0, b"four").is_empty(), "behind");
+        let none = [0, 0, 0];
+        assert!(add(&mut inbound, 11, 3, 1, 0, &none).is_empty(), "behind");
         assert!(add(&mut inbound, 1, 6, 0, 3, b"lo1").is_empty());
         assert!(add(&mut inbound, 1, 6, 0, 3, b"lo1").is_empty());
-        let both = [b"hello1".to_vec(), b"four".to_vec()];
+        let both = [b"hello1".to_vec(), none.to_vec()];
         assert_eq!(add(&mut inbound, 1, 6, 0, 0, b"hel"), both);
         assert!(add(&mut inbound, 1, 6, 0, 0, b"hello1").is_empty(), "again");
-        // Of another kind than this number has; beyond all of them.
-        assert!(add(&mut inbound, 16, 3, 2, 0, b"key").is_empty());
-        assert!(add(&mut inbound, 1, 3, 5, 0, b"one").is_empty());
+        // Of another kind than this number has, as a second hello; beyond all of them.
+        assert!(add(&mut inbound, 1, 6, 1, 0, b"hello2").is_empty());
+        assert!(add(&mut inbound, 1, 6, 2, 0, b"hello2").is_empty());
+        assert!(add(&mut inbound, 15, 3, 4, 0, b"one").is_empty());
     }
 
     #[test]
@@ -308,9 +314,7 @@ mod tests {
     #[test]
     fn what_cannot_be_certificates_is_forgotten() {
         let mut inbound = Inbound::new(OF_CLIENT);
-        for sequence in [0, 1] {
-            add(&mut inbound, 1, 1, sequence, 0, b"h");
-        }
+        add(&mut inbound, 1, 1, 0, 0, b"h");
         for wrong in [
             &[0, 0, 4, 0xFF, 0xFF, 0xFF, 1][..],
             &[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xF0, 1],
@@ -318,11 +322,11 @@ mod tests {
             &[0, 0, 2, 0, 0],
             &[0, 0],
         ] {
-            assert!(add(&mut inbound, 11, wrong.len(), 2, 0, wrong).is_empty());
+            assert!(add(&mut inbound, 11, wrong.len(), 1, 0, wrong).is_empty());
         }
         let right = [0, 0, 9, 0, 0, 1, 7, 0, 0, 2, 8, 9];
         let len = right.len();
-        assert_eq!(add(&mut inbound, 11, len, 2, 0, &right), [right]);
+        assert_eq!(add(&mut inbound, 11, len, 1, 0, &right), [right]);
         let none = [0, 0, 0];
         assert!(are_certificates(&none), "we ask, and it has none");
     }
@@ -331,8 +335,8 @@ mod tests {
     fn records_are_numbered_anew() {
         let mut inbound = Inbound::new(OF_CLIENT);
         let mut numbers = Vec::new();
-        for sequence in [0, 1] {
-            let datagram = fragment([9; 6], 1, 1, sequence, 0, b"h");
+        for (kind, sequence, body) in [(1, 0, &b"h"[..]), (11, 1, &[0, 0, 0])] {
+            let datagram = fragment([9; 6], kind, body.len(), sequence, 0, body);
             let admitted = inbound.admit(records(&datagram));
             assert!(admitted.progress && !admitted.repeats);
             numbers.extend(records(&admitted.records).map(|record| record.bytes[10]));

@@ -50,8 +50,9 @@ use crate::tuning::SrtpPolicy;
 /// Time from [`Dtls::new`] within which the handshake must be done.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// As the client, `rtc::dtls` sends a flight again that is not answered within this time, seven times at most: more than
-/// the round trip of any path, and less than the second that RFC 6347 section 4.2.4.1 begins with, as others do.
+/// As the client, `rtc::dtls` sends a flight again that is not answered within this time, seven times at most (to a server
+/// that has said nothing at all we begin again then): more than the round trip of any path, and less than the second that
+/// RFC 6347 section 4.2.4.1 begins with, as others do.
 const REPEAT: Duration = Duration::from_millis(750);
 
 /// Times the last flight is sent again after the handshake.
@@ -194,16 +195,23 @@ impl Dtls {
         let profiles = client_hello::allowed(hello.policy);
         let mut endpoint = Endpoint::new(PEER, TransportProtocol::UDP, None);
         let begun = config(&hello.certificate, fingerprints.clone(), profiles, true)
-            .and_then(|config| endpoint.connect(now, PEER, Arc::new(config), None));
-        if let Err(error) = begun {
-            let sentence = format!("the DTLS handshake could not be set up: {error}");
-            return self.fail(Status::Dtls, sentence);
-        }
+            .map(Arc::new)
+            .and_then(|config| {
+                endpoint.connect(now, PEER, Arc::clone(&config), None)?;
+                Ok(config)
+            });
+        let config = match begun {
+            Ok(config) => config,
+            Err(error) => {
+                let sentence = format!("the DTLS handshake could not be set up: {error}");
+                return self.fail(Status::Dtls, sentence);
+            }
+        };
         self.phase = Phase::Handshake(Box::new(Handshake {
             inbound: std::mem::take(&mut hello.inbound),
             endpoint,
             peer: self.peer,
-            is_client: true,
+            as_client: Some(config),
             fingerprints,
             profile: None,
         }));
@@ -224,13 +232,20 @@ impl Dtls {
         }
     }
 
-    /// Takes a datagram whose first byte is 20..=63 (RFC 7983).
-    pub fn handle(&mut self, now: Instant, datagram: &[u8]) {
+    /// Takes a datagram whose first byte is 20..=63 (RFC 7983). True if it completes a message of the handshake that did
+    /// not come before.
+    pub fn handle(&mut self, now: Instant, datagram: &[u8]) -> bool {
         match self.phase {
-            Phase::Hello(_) | Phase::Handshake(_) => self.handle_handshake(now, datagram),
+            Phase::Hello(_) | Phase::Handshake(_) => return self.handle_handshake(now, datagram),
             Phase::Connected { .. } => self.handle_connected(now, datagram),
             Phase::Ended => {}
         }
+        false
+    }
+
+    /// Queues the last flight again: what was queued did not leave.
+    pub fn send_again(&mut self) {
+        self.flight.again(&mut self.transmits);
     }
 
     /// Does what is due.
@@ -261,9 +276,10 @@ impl Dtls {
                     return;
                 }
                 let result = handshake.endpoint.handle_timeout(PEER, now);
+                let goes_on = result.is_ok() || handshake.begin_again(now);
                 self.flight
                     .take(now, &mut handshake.endpoint, &mut self.transmits);
-                if result.is_ok() {
+                if goes_on {
                     return;
                 }
                 format!("{peer} stopped answering in the middle of the DTLS handshake")
@@ -308,13 +324,14 @@ impl Dtls {
         self.end();
     }
 
-    fn handle_handshake(&mut self, now: Instant, datagram: &[u8]) {
+    fn handle_handshake(&mut self, now: Instant, datagram: &[u8]) -> bool {
         if !self.budget.spend(datagram.len()) {
-            let peer = self.peer;
-            return self.fail(
-                Status::Dtls,
-                format!("{peer} sent more datagrams than any DTLS handshake needs"),
+            let sentence = format!(
+                "{} sent more datagrams than any DTLS handshake needs",
+                self.peer
             );
+            self.fail(Status::Dtls, sentence);
+            return false;
         }
         if let Some(alert) = records(datagram).find_map(|record| record.plain_alert())
             && refusal(self.peer, alert).is_some()
@@ -327,15 +344,19 @@ impl Dtls {
                     let body = hello.inbound.hello(&record)?;
                     Some(client_hello::srtp_profiles(body))
                 });
+                let complete = body.is_some();
                 if let Some(offered) = body {
                     self.begin(now, offered);
                 }
+                complete
             }
             Phase::Handshake(handshake) => {
                 let admitted = handshake.inbound.admit(records(datagram));
+                let progress = admitted.progress;
                 self.feed(now, admitted);
+                progress
             }
-            Phase::Connected { .. } | Phase::Ended => {}
+            Phase::Connected { .. } | Phase::Ended => false,
         }
     }
 
@@ -361,7 +382,7 @@ impl Dtls {
                     inbound,
                     endpoint: Endpoint::new(PEER, TransportProtocol::UDP, Some(Arc::new(config))),
                     peer: self.peer,
-                    is_client: false,
+                    as_client: None,
                     fingerprints,
                     profile: Some(profile),
                 }));

@@ -40,8 +40,6 @@ pub(crate) struct Client {
     pub(crate) transmits: VecDeque<BytesMut>,
     /// Send ClientHellos in fragments of this size, the last first, and each twice.
     pub(crate) hello_fragment: Option<usize>,
-    /// Make the first ClientHello (which no hash covers) longer by this.
-    pub(crate) hello_padding: usize,
     pub(crate) connected: bool,
     pub(crate) closed: bool,
     /// Application data.
@@ -51,7 +49,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(now: Instant, profiles: &[SrtpProtectionProfile]) -> Self {
+    /// Its ClientHello is longer by `padding`.
+    pub(crate) fn new(now: Instant, profiles: &[SrtpProtectionProfile], padding: usize) -> Self {
         let certificate = Certificate::generate().unwrap();
         let config = ConfigBuilder::default()
             .with_crypto_provider(certificate.provider.clone())
@@ -64,6 +63,9 @@ impl Client {
             .with_extended_master_secret(ExtendedMasterSecretType::Require)
             .with_client_auth(ClientAuthType::RequireAnyClientCert)
             .with_insecure_skip_verify(true)
+            .with_server_name("x".repeat(1 + padding))
+            // What is to be in fragments is cut up here.
+            .with_mtu(4096)
             .build(true, None)
             .unwrap();
         let mut endpoint = Endpoint::new(PEER, TransportProtocol::UDP, None);
@@ -76,7 +78,6 @@ impl Client {
             sent: now,
             transmits: VecDeque::new(),
             hello_fragment: None,
-            hello_padding: 0,
             connected: false,
             closed: false,
             heard: Vec::new(),
@@ -167,7 +168,7 @@ impl Client {
         if let Some(size) = self.hello_fragment
             && let Some(hello) = sole_hello(&datagram)
         {
-            return self.send_fragments(&self.padded(hello), size);
+            return self.send_fragments(&hello, size);
         }
         let mut at = 0;
         let headers: Vec<_> = records(&datagram)
@@ -186,23 +187,6 @@ impl Client {
         self.next_record += 1;
         let bytes = (self.next_record - 1).to_be_bytes();
         bytes[2..].try_into().unwrap()
-    }
-
-    fn padded(&self, (sequence, mut body): (u16, Vec<u8>)) -> (u16, Vec<u8>) {
-        if sequence == 0 && self.hello_padding > 0 {
-            let mut at = 34;
-            at += 1 + usize::from(body[at]); // session id
-            at += 1 + usize::from(body[at]); // cookie
-            at += 2 + usize::from(u16::from_be_bytes([body[at], body[at + 1]])); // cipher suites
-            at += 1 + usize::from(body[at]); // compression methods
-            let extensions = u16::from_be_bytes([body[at], body[at + 1]]);
-            let padding = self.hello_padding as u16;
-            body[at..at + 2].copy_from_slice(&(extensions + padding).to_be_bytes());
-            body.extend_from_slice(&[0, 21]); // padding, RFC 7685
-            body.extend_from_slice(&(padding - 4).to_be_bytes());
-            body.resize(body.len() + self.hello_padding - 4, 0);
-        }
-        (sequence, body)
     }
 
     fn send_fragments(&mut self, (sequence, body): &(u16, Vec<u8>), size: usize) {

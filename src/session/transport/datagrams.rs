@@ -59,7 +59,8 @@ impl Transport {
         };
         self.follow_path(now);
         match (before, self.ice.proven(now)) {
-            (None, Some(_)) => {
+            (None, Some(path)) => {
+                self.send_withheld(path, io);
                 self.pump_channel(io);
                 Received::Proven
             }
@@ -152,16 +153,32 @@ impl Transport {
         datagram: &[u8],
         io: &mut Io<'_, T>,
     ) -> Received {
-        if let Phase::Handshaking(handshaking) = &mut self.phase {
-            // Browsers answer our first flight at once.
-            if let Some(sent) = handshaking.first_flight.take() {
-                self.round_trip = Some(io.now.saturating_duration_since(sent));
-            }
-        }
-        if let Some(dtls) = self.phase.dtls() {
-            dtls.handle(io.now, datagram);
+        let dtls = self.phase.dtls();
+        let progress = dtls.is_some_and(|dtls| dtls.handle(io.now, datagram));
+        // Browsers answer our first flight at once. What they repeat before is no answer.
+        if let Phase::Handshaking(handshaking) = &mut self.phase
+            && progress
+            && let Some(sent) = handshaking.first_flight.take()
+        {
+            self.round_trip = Some(io.now.saturating_duration_since(sent));
         }
         self.drive_dtls(path, io)
+    }
+
+    /// The path is proven, so what was too much for it before may leave: the other side would repeat its flight only
+    /// after a while, OpenSSL after a second.
+    fn send_withheld<T: Transmit>(&mut self, path: Path, io: &mut Io<'_, T>) {
+        if !std::mem::take(&mut self.withheld) {
+            return;
+        }
+        let dtls = self.phase.dtls();
+        let datagrams = dtls.into_iter().flat_map(|dtls| {
+            dtls.send_again();
+            std::iter::from_fn(|| dtls.poll_transmit())
+        });
+        for datagram in datagrams.collect::<Vec<_>>() {
+            self.send(path, &datagram, io);
+        }
     }
 
     /// Sends what DTLS has to send, and does what its events ask for.
@@ -169,11 +186,13 @@ impl Transport {
         let mut received = Received::Nothing;
         while let Some(datagram) = self.phase.dtls().and_then(|dtls| dtls.poll_transmit()) {
             let left = self.send(path, &datagram, io);
+            self.withheld |= !left;
+            // What is repeated may be answered already.
             if let Phase::Handshaking(handshaking) = &mut self.phase
                 && left
                 && self.round_trip.is_none()
             {
-                handshaking.first_flight = Some(io.now);
+                handshaking.first_flight.get_or_insert(io.now);
             }
         }
         while let Some(event) = self.phase.dtls().and_then(|dtls| dtls.poll_event()) {

@@ -102,6 +102,8 @@ pub struct Transport {
     /// When they were told of this one last.
     noted: Option<Instant>,
     ice: IceAgent,
+    /// Something of a DTLS flight was too much for an address that is not proven.
+    withheld: bool,
     /// The time to the first answer to a check of ours.
     answer_time: Option<Duration>,
     /// Until then no silence counts: see [`liveness::LATE`]. A worker that is always late has no such excuse.
@@ -158,6 +160,7 @@ impl Transport {
             paths: config.paths,
             noted: None,
             ice,
+            withheld: false,
             answer_time: None,
             patient: None,
             reports: Reports {
