@@ -21,17 +21,50 @@ function kindOf(datagram) {
   return second >= 192 && second <= 223 ? "rtcp" : "media";
 }
 
+const HANDSHAKE_MESSAGES = new Map([
+  [1, "ClientHello"],
+  [2, "ServerHello"],
+  [3, "HelloVerifyRequest"],
+  [11, "Certificate"],
+  [12, "ServerKeyExchange"],
+  [13, "CertificateRequest"],
+  [14, "ServerHelloDone"],
+  [15, "CertificateVerify"],
+  [16, "ClientKeyExchange"],
+]);
+
+// What a datagram of a DTLS handshake says in plain text (RFC 6347 sections 4.1 and 4.2.2); a fragment of a message counts
+// as the message.
+function messagesOf(datagram) {
+  const messages = [];
+  for (let at = 0; at + 13 <= datagram.length; ) {
+    const end = at + 13 + datagram.readUInt16BE(at + 11);
+    if (datagram[at] === 20) messages.push("ChangeCipherSpec");
+    const isPlain = datagram[at] === 22 && datagram.readUInt16BE(at + 3) === 0;
+    for (let of = at + 13; isPlain && of + 12 <= end; of += 12 + datagram.readUIntBE(of + 9, 3)) {
+      messages.push(HANDSHAKE_MESSAGES.get(datagram[of]) ?? `message ${datagram[of]}`);
+    }
+    at = end;
+  }
+  return messages;
+}
+
 export class Nat {
-  // What passed since the last change: {out, kind}.
+  // What came here since the last change: {at, out, kind, messages}, and when it went on, as left. Times are of
+  // performance.now(); messages are those of DTLS.
   passed = [];
+  #waiting = new Set(); // timers of what is on its way
   #inside;
   #server;
+  #delayMs;
   #mappings = new Map(); // from the browser's port to the socket outside
   #ports = new Map(); // of the sockets outside
 
-  static async start(serverPort) {
+  // delayMs: how long everything is on its way, in either direction.
+  static async start(serverPort, delayMs = 0) {
     const nat = new Nat();
     nat.#server = serverPort;
+    nat.#delayMs = delayMs;
     nat.#inside = await bind((datagram, { port }) => nat.#goesOut(datagram, port));
     return nat;
   }
@@ -50,19 +83,35 @@ export class Nat {
 
   async #goesOut(datagram, port) {
     const outside = await this.#mapping(port);
-    this.passed.push({ out: true, kind: kindOf(datagram) });
-    outside.send(datagram, this.#server, LOOPBACK, () => {});
+    this.#pass(true, datagram, () => outside.send(datagram, this.#server, LOOPBACK, () => {}));
   }
 
   #comesIn(datagram, port) {
-    this.passed.push({ out: false, kind: kindOf(datagram) });
-    this.#inside.send(datagram, port, LOOPBACK);
+    this.#pass(false, datagram, () => this.#inside.send(datagram, port, LOOPBACK, () => {}));
+  }
+
+  #pass(out, datagram, send) {
+    const kind = kindOf(datagram);
+    const passed = { at: performance.now(), out, kind, messages: kind === "dtls" ? messagesOf(datagram) : [] };
+    this.passed.push(passed);
+    const goOn = () => {
+      passed.left = performance.now();
+      send();
+    };
+    if (this.#delayMs === 0) return goOn();
+    const timer = setTimeout(() => {
+      this.#waiting.delete(timer);
+      goOn();
+    }, this.#delayMs);
+    this.#waiting.add(timer);
   }
 
   // Forgets all mappings. What is on its way to the old ports is lost.
   async rebind() {
     const old = [...this.#mappings.values()];
     this.#mappings.clear();
+    this.#waiting.forEach(clearTimeout);
+    this.#waiting.clear();
     this.passed = [];
     for (const outside of old) (await outside).close();
   }
