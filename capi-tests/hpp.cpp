@@ -598,7 +598,19 @@ void sinks() {
 }
 
 void outputs() {
-    Gateway gateway(loopback());
+    Config config = loopback();
+    Counter told;
+    std::vector<std::string> states; // read once the gateway is gone
+    config.on_output_state = [&](const OutputEvent &event) {
+        CHECK(event.stream_name == "pushed" && event.label == "cloud" && !event.session);
+        CHECK(event.server == "https://127.0.0.1:9" || event.server == "http://192.0.2.1");
+        CHECK(event.output_user_data == &states);
+        const bool failed = event.state == OutputState::Retrying;
+        CHECK((event.status == Status::Ingest) == failed && event.message.empty() != failed);
+        states.push_back(std::to_string(static_cast<int>(event.state)));
+        told.add();
+    };
+    Gateway gateway(std::move(config));
     PushOptions options;
     options.video_codec = Codec::H264;
     const StreamId stream = gateway.add_push_stream("pushed", options);
@@ -609,7 +621,7 @@ void outputs() {
     to.bearer_token = "hunter2";
     to.no_audio = true;
     to.label = "cloud";
-    to.user_data = &gateway;
+    to.user_data = &states;
     const Result<OutputId> added = gateway.try_add_output(stream, to);
     if (added.status() == Status::Unsupported) {
         return; // a variant of the library without HTTP
@@ -618,10 +630,18 @@ void outputs() {
     const OutputInfo info = gateway.get_output_info(output);
     CHECK(info.stream == stream && info.state == OutputState::Waiting && !info.session);
     CHECK(info.server == "https://127.0.0.1:9" && info.label == "cloud");
-    CHECK(info.user_data == &gateway && info.attempts == 0 && !info.retry_in);
+    CHECK(info.user_data == &states && info.attempts == 0 && !info.retry_in &&
+          info.warning.empty());
+    gateway.push_video(stream, {keyframe, std::chrono::milliseconds(0)});
+    told.wait(2); // it is tried, and refused
+    CHECK(gateway.get_output_info(output).status == Status::Ingest);
     gateway.remove_output(output);
     CHECK(gateway.try_get_output_info(output).status() == Status::NotFound);
+    to.url = "http://192.0.2.1/whip";
+    CHECK(!gateway.get_output_info(gateway.add_output(stream, to)).warning.empty());
+    gateway.remove_stream(stream);
     gateway.shutdown();
+    CHECK(states.at(0) == "2" && states.at(1) == "4");
 }
 
 } // namespace

@@ -155,9 +155,9 @@ typedef enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_ERR_FINGERPRINT = -9,
     /** The offer has no ICE credentials. HTTP 400. */
     RTSP_WEBRTC_GATEWAY_ERR_ICE_CREDENTIALS = -10,
-    /** The camera's URL is not a valid RTSP URL. HTTP 400. */
+    /** The URL of a camera or of an output is not valid. HTTP 400. */
     RTSP_WEBRTC_GATEWAY_ERR_URL = -11,
-    /** The camera's user name or password contains characters that RTSP cannot carry. HTTP 400. */
+    /** A user name, password or token contains characters that RTSP or HTTP cannot carry. HTTP 400. */
     RTSP_WEBRTC_GATEWAY_ERR_CREDENTIALS = -12,
     /** The stream has no media yet. HTTP 409. */
     RTSP_WEBRTC_GATEWAY_ERR_NOT_READY = -13,
@@ -167,7 +167,7 @@ typedef enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_ERR_TIMEOUT = -15,
     /** The operation was canceled, or the gateway shut down before it completed. HTTP 503. */
     RTSP_WEBRTC_GATEWAY_ERR_CANCELLED = -16,
-    /** The camera rejected the user name or password. HTTP 502. */
+    /** The camera, or the media server of an output, rejected the credentials. HTTP 502. */
     RTSP_WEBRTC_GATEWAY_ERR_AUTH = -17,
     /** The camera cannot be reached. HTTP 502. */
     RTSP_WEBRTC_GATEWAY_ERR_CONNECT = -18,
@@ -211,6 +211,8 @@ typedef enum rtsp_webrtc_gateway_status {
      * HTTP 422.
      */
     RTSP_WEBRTC_GATEWAY_ERR_UNPROCESSABLE = -32,
+    /** The media server of an output cannot be reached, has failed, or has ended the session. HTTP 502. */
+    RTSP_WEBRTC_GATEWAY_ERR_INGEST = -33,
     /** A bug in the library. The call or its object failed; everything else continues. HTTP 500. */
     RTSP_WEBRTC_GATEWAY_ERR_PANIC = -100,
 } rtsp_webrtc_gateway_status;
@@ -444,8 +446,8 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
      */
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,
     /**
-     * Maximum number of viewers of a stream that are connected. 0: no limit. Default 0, range 0 to
-     * 1000000, applies immediately.
+     * Maximum number of viewers of a stream that are connected; outputs do not count. 0: no limit.
+     * Default 0, range 0 to 1000000, applies immediately.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
     /**
@@ -771,6 +773,32 @@ typedef struct rtsp_webrtc_gateway_quality_event {
     const char *stream_name;
 } rtsp_webrtc_gateway_quality_event;
 
+/** An output changed its state. Its strings are valid until the callback returns. */
+typedef struct rtsp_webrtc_gateway_output_event {
+    /** Size of this struct in bytes; the library sets it. */
+    size_t struct_size;
+    /** The output. */
+    rtsp_webrtc_gateway_output_id output;
+    /** Its stream. */
+    rtsp_webrtc_gateway_stream_id stream;
+    /** The session with the media server, while the state is LIVE. 0: none. */
+    rtsp_webrtc_gateway_session_id session;
+    /** The new state, enum rtsp_webrtc_gateway_output_state. */
+    int32_t state;
+    /** Why the output is RETRYING; RTSP_WEBRTC_GATEWAY_OK in the other states. */
+    int32_t status;
+    /** Error message for status. NULL: none. */
+    const char *message;
+    /** user_data of the output's options. */
+    void *output_user_data;
+    /** Scheme, host and port of the media server. */
+    const char *server;
+    /** label of the output's options. NULL: none. */
+    const char *label;
+    /** Name of the stream. */
+    const char *stream_name;
+} rtsp_webrtc_gateway_output_event;
+
 /* -------------------------------------------------------------- ice_server */
 
 /** A STUN or TURN server. Initialize each element of an array of them. */
@@ -925,6 +953,11 @@ typedef struct rtsp_webrtc_gateway_callbacks {
      * all frames from the start causes no call.
      */
     void (*on_session_quality)(void *user_data, const rtsp_webrtc_gateway_quality_event *event);
+    /**
+     * An output changed its state: what rtsp_webrtc_gateway_get_output_info() would say. The state in which it is
+     * added, WAITING, is not reported; the last call for an output has the state REMOVED.
+     */
+    void (*on_output_state)(void *user_data, const rtsp_webrtc_gateway_output_event *event);
 } rtsp_webrtc_gateway_callbacks;
 
 /** Options of a gateway. rtsp_webrtc_gateway_create() copies them. */
@@ -1990,7 +2023,7 @@ typedef struct rtsp_webrtc_gateway_output_options {
     const char *url;
     /**
      * Sent as "Authorization: Bearer", to the scheme, host and port of url alone: at most 8192 visible ASCII characters.
-     * NULL or "": none.
+     * NULL or "": none. Over http:// anybody on the way can read it: see warning of rtsp_webrtc_gateway_output_info.
      */
     const char *bearer_token;
     /** https: trust certificates of these authorities only, in PEM. NULL: those that the system trusts. */
@@ -2050,18 +2083,25 @@ typedef struct rtsp_webrtc_gateway_output_info {
     char server[264];
     /** label of its options. "": none. */
     char label[136];
+    /**
+     * What is wrong with the way to the media server, as a sentence for people: credentials that are sent over http://,
+     * unless that is to this machine. "": nothing.
+     */
+    char warning[256];
 } rtsp_webrtc_gateway_output_info;
 
 /**
  * Sends a stream, pulled or pushed, to a media server or SFU by WHIP (RFC 9725) from now on. Whenever the stream is live,
  * it is offered; whatever ends the session, a change of the stream's codec included, is followed by another attempt. The
- * function returns immediately; rtsp_webrtc_gateway_get_output_info() and the JSON document say how far it has come.
+ * function returns immediately; on_output_state, rtsp_webrtc_gateway_get_output_info() and the JSON document say how far
+ * it has come.
  *
  * The media server is sent what a viewer would be: the codec that the stream has, retransmissions and keyframes on request,
  * paced by what the path carries, and a lesser variant of the stream where that is not enough. Its session is in
- * rtsp_webrtc_gateway_list_sessions(), counts for max_sessions, and may be closed like others, which is followed by
- * another attempt; on_session_state and on_session_quality are not called for it. A camera that is on demand is connected
- * for an output, and stays so. Media leaves from the gateway's UDP port; the requests are made on a worker thread, at most 15 s each.
+ * rtsp_webrtc_gateway_list_sessions(), counts for max_sessions but not for max_sessions_per_stream, and may be closed like
+ * others, which is followed by another attempt; on_session_state and on_session_quality are not called for it. A camera
+ * that is on demand is connected for an output, and stays so. Media leaves from the gateway's UDP port; the requests are
+ * made on a worker thread, at most 15 s each.
  *
  * The output ends with rtsp_webrtc_gateway_remove_output(), with its stream, or with the gateway. The strings of options
  * are copied.

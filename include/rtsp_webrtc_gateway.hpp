@@ -96,6 +96,7 @@ enum class Status : int {
     Etag = RTSP_WEBRTC_GATEWAY_ERR_ETAG,
     PreconditionRequired = RTSP_WEBRTC_GATEWAY_ERR_PRECONDITION_REQUIRED,
     Unprocessable = RTSP_WEBRTC_GATEWAY_ERR_UNPROCESSABLE,
+    Ingest = RTSP_WEBRTC_GATEWAY_ERR_INGEST,
     Panic = RTSP_WEBRTC_GATEWAY_ERR_PANIC,
 };
 
@@ -801,6 +802,27 @@ struct SessionEvent {
     std::string_view stream_name;
 };
 
+/** An output changed its state. The views are valid until the callback returns. */
+struct OutputEvent {
+    OutputId output;
+    StreamId stream;
+    /** The session with the media server, while it is Live. */
+    std::optional<SessionId> session;
+    OutputState state;
+    /** Why it is Retrying; Ok in the other states. */
+    Status status;
+    /** Error message for status; empty if there is none. */
+    std::string_view message;
+    /** Of the output's options. */
+    void *output_user_data;
+    /** Scheme, host and port of the media server. */
+    std::string_view server;
+    /** Of the output's options; empty if there is none. */
+    std::string_view label;
+    /** Name of the stream. */
+    std::string_view stream_name;
+};
+
 /** A viewer is shown something else than before. The views are valid until the callback returns. */
 struct QualityEvent {
     SessionId session;
@@ -864,6 +886,8 @@ struct Config {
     std::function<void(const SessionEvent &)> on_session_state;
     /** A viewer is shown something else than before: another variant, or more or fewer frames. */
     std::function<void(const QualityEvent &)> on_session_quality;
+    /** An output changed its state. Removed is the last call for an output. */
+    std::function<void(const OutputEvent &)> on_output_state;
     /** A push stream needs a keyframe: request one from the encoder. */
     std::function<void(StreamId)> on_keyframe_request;
     /**
@@ -1053,6 +1077,8 @@ struct OutputInfo {
     std::string server;
     std::string label;
     void *user_data;
+    /** What is wrong with the way there, as a sentence: credentials over http://. Empty: nothing. */
+    std::string warning;
 };
 
 /** A frame that a stream received. Owns its data. */
@@ -1480,6 +1506,7 @@ struct Handlers {
         : stream_state(std::move(config.on_stream_state)),
           session_state(std::move(config.on_session_state)),
           session_quality(std::move(config.on_session_quality)),
+          output_state(std::move(config.on_output_state)),
           keyframe_request(std::move(config.on_keyframe_request)),
           authorize(std::move(config.on_authorize)), exception(std::move(config.on_exception)) {
         if (!exception) {
@@ -1498,6 +1525,7 @@ struct Handlers {
     decltype(Config::on_stream_state) stream_state;
     decltype(Config::on_session_state) session_state;
     decltype(Config::on_session_quality) session_quality;
+    decltype(Config::on_output_state) output_state;
     decltype(Config::on_keyframe_request) keyframe_request;
     decltype(Config::on_authorize) authorize;
     decltype(Config::on_exception) exception;
@@ -1560,6 +1588,24 @@ inline rtsp_webrtc_gateway_callbacks c_callbacks(HandlersPtr *user_data) noexcep
                                  view(from->peer),
                                  view(from->stream_name)};
         to.run("on_session_quality", to.session_quality, std::cref(event));
+    };
+    callbacks.on_output_state = [](void *pointer,
+                                   const rtsp_webrtc_gateway_output_event *from) noexcept {
+        const Handlers &to = handlers(pointer);
+        OutputEvent event{};
+        event.output = OutputId(from->output);
+        event.stream = StreamId(from->stream);
+        if (from->session != 0) {
+            event.session = SessionId(from->session);
+        }
+        event.state = static_cast<OutputState>(from->state);
+        event.status = static_cast<Status>(from->status);
+        event.message = view(from->message);
+        event.output_user_data = from->output_user_data;
+        event.server = view(from->server);
+        event.label = view(from->label);
+        event.stream_name = view(from->stream_name);
+        to.run("on_output_state", to.output_state, std::cref(event));
     };
     callbacks.on_keyframe_request = [](void *pointer,
                                        rtsp_webrtc_gateway_stream_id stream) noexcept {
@@ -1960,6 +2006,7 @@ public:
         out.server = info.server;
         out.label = info.label;
         out.user_data = info.user_data;
+        out.warning = info.warning;
         return out;
     }
 

@@ -30,9 +30,9 @@ pub enum Status {
     Fingerprint,
     /// The offer has no ICE credentials.
     IceCredentials,
-    /// The camera's URL is not a valid RTSP URL.
+    /// The URL of a camera or of an output is not valid.
     Url,
-    /// The camera's user name or password contains characters that RTSP cannot carry.
+    /// A user name, password or token contains characters that RTSP or HTTP cannot carry.
     Credentials,
     /// The stream has no media yet.
     NotReady,
@@ -42,7 +42,7 @@ pub enum Status {
     Timeout,
     /// The operation was canceled, or the gateway shut down before it completed.
     Cancelled,
-    /// The camera rejected the user name or password.
+    /// The camera, or the media server of an output, rejected the credentials.
     Auth,
     /// The camera cannot be reached.
     Connect,
@@ -76,6 +76,8 @@ pub enum Status {
     PreconditionRequired,
     /// The PATCH request asks for a change that sessions do not support, for example a new SDP.
     Unprocessable,
+    /// The media server of an output cannot be reached, has failed, or has ended the session.
+    Ingest,
     /// A bug in the library. The call or its object failed; everything else continues.
     Panic,
 }
@@ -116,6 +118,7 @@ impl Status {
         Status::Etag,
         Status::PreconditionRequired,
         Status::Unprocessable,
+        Status::Ingest,
         Status::Panic,
     ];
 
@@ -133,13 +136,13 @@ impl Status {
             Status::Codec => (-8, 406, "no common codec"),
             Status::Fingerprint => (-9, 400, "no DTLS fingerprint in the offer"),
             Status::IceCredentials => (-10, 400, "no ICE credentials in the offer"),
-            Status::Url => (-11, 400, "invalid RTSP URL"),
+            Status::Url => (-11, 400, "invalid URL"),
             Status::Credentials => (-12, 400, "invalid characters in the credentials"),
             Status::NotReady => (-13, 409, "no media yet"),
             Status::Limit => (-14, 503, "limit reached"),
             Status::Timeout => (-15, 504, "timed out"),
             Status::Cancelled => (-16, 503, "canceled"),
-            Status::Auth => (-17, 502, "camera rejected the credentials"),
+            Status::Auth => (-17, 502, "credentials rejected"),
             Status::Connect => (-18, 502, "camera unreachable"),
             Status::Camera => (-19, 502, "camera error"),
             Status::Stalled => (-20, 502, "camera stopped sending"),
@@ -155,6 +158,7 @@ impl Status {
             Status::Etag => (-30, 412, "ICE session does not match"),
             Status::PreconditionRequired => (-31, 428, "If-Match header missing"),
             Status::Unprocessable => (-32, 422, "change not supported by PATCH"),
+            Status::Ingest => (-33, 502, "media server error"),
             Status::Panic => (-100, 500, "internal error"),
         }
     }

@@ -65,7 +65,7 @@
 //! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids limit media net random sdp session sinks source state stats stun system tuning wall whep whip worker |
 //! | `worker` | the engine: threads that own streams and sessions and move media between them | budget config error events ids limit media net random sdp session sinks source state stats stun tuning wall whep whip |
 //! | [`whep`] | the WHEP protocol: requests in, responses out; knows no web server | config error events sdp state wall |
-//! | `whip` | streams that go to media servers: where to, what the server says, when to try again; knows no session | config error source state |
+//! | `whip` | streams that go to media servers: where to, what the server says, when to try again; knows no session | config error events source state |
 //! | `wall` | the messages of walls: what slots are to show, and what they do; knows no session | error media state |
 //! | `session` | one viewer: ICE, DTLS, SRTP, RTCP, pacing; knows no socket and no clock | crypto error media sdp state stun tuning |
 //! | `sdp` | offers, answers and fragments | error media |

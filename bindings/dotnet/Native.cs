@@ -43,6 +43,7 @@ namespace RtspWebrtcGateway
         ErrEtag = -30,
         ErrPreconditionRequired = -31,
         ErrUnprocessable = -32,
+        ErrIngest = -33,
         ErrPanic = -100,
     }
 
@@ -383,6 +384,22 @@ namespace RtspWebrtcGateway
     }
 
     [StructLayout(LayoutKind.Sequential)]
+    public struct OutputEvent
+    {
+        public UIntPtr StructSize;
+        public ulong Output;
+        public ulong Stream;
+        public ulong Session;
+        public OutputState State;
+        public Status Status;
+        public IntPtr Message;
+        public IntPtr OutputUserData;
+        public IntPtr Server;
+        public IntPtr Label;
+        public IntPtr StreamName;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
     public struct IceServer
     {
         public UIntPtr StructSize;
@@ -412,6 +429,7 @@ namespace RtspWebrtcGateway
         public IntPtr OnKeyframeRequest;
         public IntPtr OnAuthorize;
         public IntPtr OnSessionQuality;
+        public IntPtr OnOutputState;
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -613,6 +631,8 @@ namespace RtspWebrtcGateway
         public byte[] Server;
         [MarshalAs(UnmanagedType.ByValArray, SizeConst = 136)]
         public byte[] Label;
+        [MarshalAs(UnmanagedType.ByValArray, SizeConst = 256)]
+        public byte[] Warning;
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -783,6 +803,9 @@ namespace RtspWebrtcGateway
 
     [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
     public delegate void OnSessionQuality(IntPtr userData, IntPtr @event);
+
+    [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+    public delegate void OnOutputState(IntPtr userData, IntPtr @event);
 
     public static class Native
     {

@@ -151,7 +151,15 @@ class WithoutCamera(unittest.TestCase):
             self.assertEqual([frame.data for frame in gateway.sink_frames(past)], [KEYFRAME, PICTURE])
 
     def test_output(self) -> None:
-        with rwg.Gateway(udp_bind="127.0.0.1:0") as gateway:
+        events: list[rwg.OutputEvent] = []
+        refused_by_server = threading.Event()
+
+        def output_state(event: rwg.OutputEvent) -> None:
+            events.append(event)
+            if event.state == rwg.OutputState.RETRYING:
+                refused_by_server.set()
+
+        with rwg.Gateway(udp_bind="127.0.0.1:0", on_output_state=output_state) as gateway:
             stream = gateway.add_push_stream("pushed", rwg.Codec.H264)
             url = "https://user:hunter2@127.0.0.1:9/whip/key"
             with self.assertRaises(rwg.Error) as refused:
@@ -168,14 +176,26 @@ class WithoutCamera(unittest.TestCase):
             info = gateway.get_output_info(output)
             self.assertEqual((info.stream, info.state, info.session), (stream, rwg.OutputState.WAITING, 0))
             self.assertEqual((info.server, info.label, info.user_data), ("https://127.0.0.1:9", "cloud", 7))
-            self.assertEqual((info.attempts, info.retry_in_ms), (0, -1))
+            self.assertEqual((info.attempts, info.retry_in_ms, info.warning), (0, -1, ""))
             state = gateway.state_json()
             self.assertEqual(state["streams"][0]["outputs"][0]["state"], "waiting")
             self.assertNotIn("hunter2", str(state))
+            gateway.push_video(stream, KEYFRAME, 0)
+            self.assertTrue(refused_by_server.wait(60))
             gateway.remove_output(output)
             with self.assertRaises(rwg.Error) as gone:
                 gateway.get_output_info(output)
             self.assertEqual(gone.exception.status, rwg.Status.ERR_NOT_FOUND)
+        self.assertEqual(
+            [event.state for event in events[:2]], [rwg.OutputState.CONNECTING, rwg.OutputState.RETRYING]
+        )
+        self.assertEqual(events[-1].state, rwg.OutputState.REMOVED)
+        failed = events[1]
+        self.assertEqual((failed.output, failed.stream, failed.session), (output, stream, 0))
+        self.assertEqual((failed.status, failed.user_data), (rwg.Status.ERR_INGEST, 7))
+        self.assertEqual((failed.server, failed.label, failed.stream_name), ("https://127.0.0.1:9", "cloud", "pushed"))
+        self.assertIn("cannot be reached", failed.message)
+        self.assertEqual(events[0].message, "")
 
     def test_push(self) -> None:
         requests: list[int] = []

@@ -37,6 +37,7 @@ class Status(enum.IntEnum):
     ERR_ETAG = -30
     ERR_PRECONDITION_REQUIRED = -31
     ERR_UNPROCESSABLE = -32
+    ERR_INGEST = -33
     ERR_PANIC = -100
 
 

@@ -36,6 +36,7 @@ from .requests import _http_request_struct, _ice_servers, _limits_struct, _offer
 from .results import (
     AuthorizeRequest,
     IceServer,
+    OutputEvent,
     OutputInfo,
     QualityEvent,
     Response,
@@ -62,6 +63,7 @@ from .structs import (
     _listen_options,
     _output_info,
     _output_options,
+    _output_state_fn,
     _push_options,
     _session_info,
     _session_quality_fn,
@@ -84,13 +86,15 @@ OnKeyframeRequest = Callable[[int], None]
 OnAuthorize = Callable[["AuthorizeRequest"], None]
 OnSessionState = Callable[["SessionEvent"], None]
 OnSessionQuality = Callable[["QualityEvent"], None]
+OnOutputState = Callable[["OutputEvent"], None]
 
 
 class Gateway:
     """A gateway. Close it, or use it in a `with` statement; not from inside a callback.
 
     on_stream_state gets a StreamEvent; on_session_state gets a SessionEvent;
-    on_session_quality gets a QualityEvent; on_keyframe_request gets stream; on_authorize gets the question for authorize().
+    on_session_quality gets a QualityEvent; on_output_state gets an OutputEvent;
+    on_keyframe_request gets stream; on_authorize gets the question for authorize().
     """
 
     def __init__(
@@ -103,6 +107,7 @@ class Gateway:
         on_stream_state: OnStreamState | None = None,
         on_session_state: OnSessionState | None = None,
         on_session_quality: OnSessionQuality | None = None,
+        on_output_state: OnOutputState | None = None,
         on_keyframe_request: OnKeyframeRequest | None = None,
         on_authorize: OnAuthorize | None = None,
         bearer_tokens: Iterable[str] = (),
@@ -122,6 +127,7 @@ class Gateway:
         self._on_stream_state = on_stream_state
         self._on_session_state = on_session_state
         self._on_session_quality = on_session_quality
+        self._on_output_state = on_output_state
         self._on_keyframe_request = on_keyframe_request
         # ctypes frees the functions with the struct that holds them: it lives as long as this.
         self._callbacks = _struct(
@@ -129,6 +135,7 @@ class Gateway:
             on_stream_state=_stream_state_fn(self._stream_state),
             on_session_state=_session_state_fn(self._session_state),
             on_session_quality=_session_quality_fn(self._session_quality),
+            on_output_state=_output_state_fn(self._output_state),
             on_keyframe_request=_keyframe_request_fn(self._keyframe_request),
         )
         if on_authorize is not None:  # NULL has a meaning here
@@ -810,3 +817,11 @@ class Gateway:
             texts = ("held_back", "label", "peer", "stream_name")
             fields.update({name: fields[name] or "" for name in texts})
             self._on_session_quality(QualityEvent(**fields))
+
+    def _output_state(self, _: int | None, pointer: Any) -> None:
+        if self._on_output_state is not None:
+            event = pointer.contents
+            fields = _fields(event, state=OutputState)
+            fields["user_data"] = fields.pop("output_user_data")
+            fields.update({name: fields[name] or "" for name in ("message", "label")})
+            self._on_output_state(OutputEvent(**fields))

@@ -167,6 +167,8 @@ class OutputInfo:
     #: Scheme, host and port of the media server.
     server: str
     label: str
+    #: What is wrong with the way there, as a sentence: credentials over http://. "": nothing.
+    warning: str
 
 
 @dataclass(frozen=True)
@@ -303,10 +305,10 @@ def _fields(value: Structure, **enums: type[enum.IntEnum]) -> dict[str, Any]:
     for name, *_ in value._fields_:
         field = getattr(value, name)
         kind = enums.get(name, _ENUM_FIELDS.get(name))
-        if kind is not None:
-            field = _enum(kind, field)
-        elif isinstance(field, bytes):
+        if isinstance(field, bytes):
             field = field.decode()
+        elif kind is not None:
+            field = _enum(kind, field)
         if name not in ("struct_size", "reserved"):
             fields[name] = field
     return fields
@@ -362,6 +364,26 @@ class SessionEvent:
     user_data: int | None
     label: str
     peer: str
+    stream_name: str
+
+
+@dataclass(frozen=True)
+class OutputEvent:
+    """An output changed its state."""
+
+    output: int
+    stream: int
+    #: The session with the media server, while it is LIVE; 0 otherwise.
+    session: int
+    state: OutputState | int
+    #: Why it is RETRYING.
+    status: Status | int
+    message: str
+    #: Of the output's options.
+    user_data: int | None
+    #: Scheme, host and port of the media server.
+    server: str
+    label: str
     stream_name: str
 
 

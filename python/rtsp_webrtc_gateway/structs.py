@@ -124,6 +124,25 @@ class _quality_event(Structure):
 
 
 _session_quality_fn = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_quality_event))
+
+
+class _output_event(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("output", c_uint64),
+        ("stream", c_uint64),
+        ("session", c_uint64),
+        ("state", c_int32),
+        ("status", c_int32),
+        ("message", c_char_p),
+        ("output_user_data", c_void_p),
+        ("server", c_char_p),
+        ("label", c_char_p),
+        ("stream_name", c_char_p),
+    ]
+
+
+_output_state_fn = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_output_event))
 _http_fn = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
 
 
@@ -180,6 +199,7 @@ class _callbacks(Structure):
         ("on_keyframe_request", _keyframe_request_fn),
         ("on_authorize", _authorize_fn),
         ("on_session_quality", _session_quality_fn),
+        ("on_output_state", _output_state_fn),
     ]
 
 
@@ -372,6 +392,7 @@ class _output_info(Structure):
         ("message", c_char * 256),
         ("server", c_char * 264),
         ("label", c_char * 136),
+        ("warning", c_char * 256),
     ]
 
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 pub(crate) use self::notifier::{Notice, Notices, Notifier};
 use crate::error::Status;
 use crate::state::{
-    Quality, SessionId, SessionState, StreamId, StreamIdentity, StreamState, ViewerIdentity,
-    Warning,
+    OutputId, OutputState, Quality, SessionId, SessionState, StreamId, StreamIdentity, StreamState,
+    ViewerIdentity, Warning,
 };
 
 /// Events for the host. All calls come from one thread of the gateway, one at a
@@ -30,6 +30,12 @@ pub trait Events: Send + 'static {
     /// A viewer is shown something else than before: another variant, more or less of it, or the same
     /// for another reason.
     fn session_quality(&self, event: &QualityEvent) {
+        let _ = event;
+    }
+
+    /// An output changed its state. The one in which it is added, `Waiting`, is not reported; `Removed` is the last
+    /// call for an id.
+    fn output_state(&self, event: &OutputEvent) {
         let _ = event;
     }
 
@@ -105,6 +111,31 @@ pub struct QualityEvent {
     pub held_back: Option<String>,
     /// Peer, label and user data of the session.
     pub viewer: ViewerIdentity,
+}
+
+/// A change of an output's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputEvent {
+    /// The output.
+    pub output: OutputId,
+    /// Its stream.
+    pub stream: StreamId,
+    /// Name of that stream.
+    pub stream_name: Arc<str>,
+    /// The new state.
+    pub state: OutputState,
+    /// Why it is `Retrying`; `Ok` in the other states.
+    pub status: Status,
+    /// Error message for `status`; empty if there is none.
+    pub message: String,
+    /// The session with the media server, while it is `Live`.
+    pub session: Option<SessionId>,
+    /// Scheme, host and port of the media server.
+    pub server: Arc<str>,
+    /// Label of its options.
+    pub label: Option<Arc<str>>,
+    /// User data of its options.
+    pub user_data: usize,
 }
 
 /// What an HTTP request would do.

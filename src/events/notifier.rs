@@ -9,10 +9,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::role::{Role, mark_thread};
-use super::{AuthorizeRequest, Events, QualityEvent, SessionEvent, StreamEvent};
+use super::{AuthorizeRequest, Events, OutputEvent, QualityEvent, SessionEvent, StreamEvent};
 use crate::error::{Error, Result, Status};
 use crate::limit::Permit;
-use crate::state::{SessionState, StreamId, StreamState};
+use crate::state::{OutputState, SessionState, StreamId, StreamState};
 
 /// An event for the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Notice {
     Session(Box<SessionEvent>),
     /// A viewer is shown something else.
     Quality(Box<QualityEvent>),
+    /// An output's new state.
+    Output(Box<OutputEvent>),
     /// A push stream needs a keyframe.
     Keyframe(StreamId),
 }
@@ -33,6 +35,7 @@ impl Notice {
         match self {
             Notice::Stream(event) => event.state == StreamState::Removed,
             Notice::Session(event) => event.state == SessionState::Closed,
+            Notice::Output(event) => event.state == OutputState::Removed,
             Notice::Quality(_) | Notice::Keyframe(_) => false,
         }
     }
@@ -244,6 +247,7 @@ fn tell(events: &dyn Events, notice: Notice) {
         Notice::Stream(event) => events.stream_state(&event),
         Notice::Session(event) => events.session_state(&event),
         Notice::Quality(event) => events.session_quality(&event),
+        Notice::Output(event) => events.output_state(&event),
         Notice::Keyframe(stream) => events.keyframe_request(stream),
     }
 }

@@ -4,8 +4,10 @@ use std::ffi::{CString, c_char, c_void};
 use std::ptr;
 
 use super::convert::{c_text, sized_struct};
-use super::handle::{rtsp_webrtc_gateway_session_id, rtsp_webrtc_gateway_stream_id};
-use crate::events::{QualityEvent, SessionEvent, StreamEvent};
+use super::handle::{
+    rtsp_webrtc_gateway_output_id, rtsp_webrtc_gateway_session_id, rtsp_webrtc_gateway_stream_id,
+};
+use crate::events::{OutputEvent, QualityEvent, SessionEvent, StreamEvent};
 
 /// A change of a stream's state, or of the warning of a stream that is LIVE. The strings are valid
 /// until the callback returns.
@@ -211,6 +213,66 @@ pub(super) fn report_quality(
         session_user_data: ptr::with_exposed_provenance_mut(viewer.user_data),
         label: pointer(&label),
         peer: pointer(&peer),
+        stream_name: stream_name.as_ptr(),
+    };
+    // SAFETY: the host passed this function to be called with this user_data; the strings outlive
+    // the call.
+    unsafe { callback(user_data, &raw const event) }
+}
+
+/// An output changed its state. Its strings are valid until the callback returns.
+#[repr(C)]
+pub struct rtsp_webrtc_gateway_output_event {
+    /// Size of this struct in bytes; the library sets it.
+    pub struct_size: usize,
+    /// The output.
+    pub output: rtsp_webrtc_gateway_output_id,
+    /// Its stream.
+    pub stream: rtsp_webrtc_gateway_stream_id,
+    /// The session with the media server, while the state is LIVE. 0: none.
+    pub session: rtsp_webrtc_gateway_session_id,
+    /// The new state, enum rtsp_webrtc_gateway_output_state.
+    pub state: i32,
+    /// Why the output is RETRYING; RTSP_WEBRTC_GATEWAY_OK in the other states.
+    pub status: i32,
+    /// Error message for status. NULL: none.
+    pub message: *const c_char,
+    /// user_data of the output's options.
+    pub output_user_data: *mut c_void,
+    /// Scheme, host and port of the media server.
+    pub server: *const c_char,
+    /// label of the output's options. NULL: none.
+    pub label: *const c_char,
+    /// Name of the stream.
+    pub stream_name: *const c_char,
+}
+sized_struct!(
+    rtsp_webrtc_gateway_output_event,
+    "rtsp_webrtc_gateway_output_event"
+);
+
+/// The function of the host that receives output events.
+pub(super) type OutputStateFn =
+    unsafe extern "C" fn(*mut c_void, *const rtsp_webrtc_gateway_output_event);
+
+/// Passes an output event to the host.
+pub(super) fn report_output(callback: OutputStateFn, user_data: *mut c_void, event: &OutputEvent) {
+    let (server, stream_name) = (c_text(&event.server), c_text(&event.stream_name));
+    let (message, label) = (
+        optional_text(Some(&event.message)),
+        optional_text(event.label.as_deref()),
+    );
+    let event = rtsp_webrtc_gateway_output_event {
+        struct_size: size_of::<rtsp_webrtc_gateway_output_event>(),
+        output: event.output.0,
+        stream: event.stream.0,
+        session: event.session.map_or(0, |session| session.0),
+        state: event.state as i32,
+        status: event.status.code(),
+        message: pointer(&message),
+        output_user_data: ptr::with_exposed_provenance_mut(event.user_data),
+        server: server.as_ptr(),
+        label: pointer(&label),
         stream_name: stream_name.as_ptr(),
     };
     // SAFETY: the host passed this function to be called with this user_data; the strings outlive

@@ -12,8 +12,9 @@ use super::convert::{
 };
 use super::descriptor::duplicate;
 use super::events::{
-    report_quality, report_session, report_stream, rtsp_webrtc_gateway_quality_event,
-    rtsp_webrtc_gateway_session_event, rtsp_webrtc_gateway_stream_event,
+    report_output, report_quality, report_session, report_stream, rtsp_webrtc_gateway_output_event,
+    rtsp_webrtc_gateway_quality_event, rtsp_webrtc_gateway_session_event,
+    rtsp_webrtc_gateway_stream_event,
 };
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
@@ -24,7 +25,9 @@ use super::user_data::{UserData, rtsp_webrtc_gateway_free_fn};
 use super::version::ABI_VERSION;
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
-use crate::events::{AuthorizeRequest, Events, QualityEvent, SessionEvent, StreamEvent, role};
+use crate::events::{
+    AuthorizeRequest, Events, OutputEvent, QualityEvent, SessionEvent, StreamEvent, role,
+};
 use crate::gateway::Gateway;
 use crate::state::StreamId;
 
@@ -81,6 +84,14 @@ pub struct rtsp_webrtc_gateway_callbacks {
         unsafe extern "C" fn(
             user_data: *mut c_void,
             event: *const rtsp_webrtc_gateway_quality_event,
+        ),
+    >,
+    /// An output changed its state: what rtsp_webrtc_gateway_get_output_info() would say. The state in which it is
+    /// added, WAITING, is not reported; the last call for an output has the state REMOVED.
+    pub on_output_state: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            event: *const rtsp_webrtc_gateway_output_event,
         ),
     >,
 }
@@ -438,6 +449,12 @@ impl Events for Callbacks {
     fn session_quality(&self, event: &QualityEvent) {
         if let Some(call) = self.table.on_session_quality {
             report_quality(call, self.user_data.get(), event);
+        }
+    }
+
+    fn output_state(&self, event: &OutputEvent) {
+        if let Some(call) = self.table.on_output_state {
+            report_output(call, self.user_data.get(), event);
         }
     }
 

@@ -58,7 +58,7 @@ pub struct rtsp_webrtc_gateway_output_options {
     /// Basic authentication, unless there is a bearer_token. Required.
     pub url: *const c_char,
     /// Sent as "Authorization: Bearer", to the scheme, host and port of url alone: at most 8192 visible ASCII characters.
-    /// NULL or "": none.
+    /// NULL or "": none. Over http:// anybody on the way can read it: see warning of rtsp_webrtc_gateway_output_info.
     pub bearer_token: *const c_char,
     /// https: trust certificates of these authorities only, in PEM. NULL: those that the system trusts.
     pub tls_ca: *const c_char,
@@ -112,6 +112,9 @@ pub struct rtsp_webrtc_gateway_output_info {
     pub server: [c_char; 264],
     /// label of its options. "": none.
     pub label: [c_char; 136],
+    /// What is wrong with the way to the media server, as a sentence for people: credentials that are sent over http://,
+    /// unless that is to this machine. "": nothing.
+    pub warning: [c_char; 256],
 }
 sized_struct!(
     rtsp_webrtc_gateway_output_info,
@@ -120,13 +123,15 @@ sized_struct!(
 
 /// Sends a stream, pulled or pushed, to a media server or SFU by WHIP (RFC 9725) from now on. Whenever the stream is live,
 /// it is offered; whatever ends the session, a change of the stream's codec included, is followed by another attempt. The
-/// function returns immediately; rtsp_webrtc_gateway_get_output_info() and the JSON document say how far it has come.
+/// function returns immediately; on_output_state, rtsp_webrtc_gateway_get_output_info() and the JSON document say how far
+/// it has come.
 ///
 /// The media server is sent what a viewer would be: the codec that the stream has, retransmissions and keyframes on request,
 /// paced by what the path carries, and a lesser variant of the stream where that is not enough. Its session is in
-/// rtsp_webrtc_gateway_list_sessions(), counts for max_sessions, and may be closed like others, which is followed by
-/// another attempt; on_session_state and on_session_quality are not called for it. A camera that is on demand is connected
-/// for an output, and stays so. Media leaves from the gateway's UDP port; the requests are made on a worker thread, at most 15 s each.
+/// rtsp_webrtc_gateway_list_sessions(), counts for max_sessions but not for max_sessions_per_stream, and may be closed like
+/// others, which is followed by another attempt; on_session_state and on_session_quality are not called for it. A camera
+/// that is on demand is connected for an output, and stays so. Media leaves from the gateway's UDP port; the requests are
+/// made on a worker thread, at most 15 s each.
 ///
 /// The output ends with rtsp_webrtc_gateway_remove_output(), with its stream, or with the gateway. The strings of options
 /// are copied.
@@ -197,11 +202,13 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_output_info(
             message: [0; 256],
             server: [0; 264],
             label: [0; 136],
+            warning: [0; 256],
         };
         if let Some(error) = &now.error {
             fill(&mut info.message, error.message());
         }
         fill(&mut info.server, &now.server);
+        fill(&mut info.warning, now.warning.unwrap_or_default());
         fill(&mut info.label, now.label.as_deref().unwrap_or_default());
         // SAFETY: out_info is NULL or a struct of the header, by the conventions.
         unsafe { write_struct(out_info, info) }

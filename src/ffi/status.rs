@@ -34,9 +34,9 @@ pub enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_ERR_FINGERPRINT = -9,
     /// The offer has no ICE credentials. HTTP 400.
     RTSP_WEBRTC_GATEWAY_ERR_ICE_CREDENTIALS = -10,
-    /// The camera's URL is not a valid RTSP URL. HTTP 400.
+    /// The URL of a camera or of an output is not valid. HTTP 400.
     RTSP_WEBRTC_GATEWAY_ERR_URL = -11,
-    /// The camera's user name or password contains characters that RTSP cannot carry. HTTP 400.
+    /// A user name, password or token contains characters that RTSP or HTTP cannot carry. HTTP 400.
     RTSP_WEBRTC_GATEWAY_ERR_CREDENTIALS = -12,
     /// The stream has no media yet. HTTP 409.
     RTSP_WEBRTC_GATEWAY_ERR_NOT_READY = -13,
@@ -46,7 +46,7 @@ pub enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_ERR_TIMEOUT = -15,
     /// The operation was canceled, or the gateway shut down before it completed. HTTP 503.
     RTSP_WEBRTC_GATEWAY_ERR_CANCELLED = -16,
-    /// The camera rejected the user name or password. HTTP 502.
+    /// The camera, or the media server of an output, rejected the credentials. HTTP 502.
     RTSP_WEBRTC_GATEWAY_ERR_AUTH = -17,
     /// The camera cannot be reached. HTTP 502.
     RTSP_WEBRTC_GATEWAY_ERR_CONNECT = -18,
@@ -82,6 +82,8 @@ pub enum rtsp_webrtc_gateway_status {
     /// The PATCH request asks for a change that sessions do not support, for example a new SDP.
     /// HTTP 422.
     RTSP_WEBRTC_GATEWAY_ERR_UNPROCESSABLE = -32,
+    /// The media server of an output cannot be reached, has failed, or has ended the session. HTTP 502.
+    RTSP_WEBRTC_GATEWAY_ERR_INGEST = -33,
     /// A bug in the library. The call or its object failed; everything else continues. HTTP 500.
     RTSP_WEBRTC_GATEWAY_ERR_PANIC = -100,
 }

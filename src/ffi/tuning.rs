@@ -74,8 +74,8 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// their viewers (4096 without a limit); beyond, the oldest ends, of the peer that has most.
     /// 0: no limit. Default 0, range 0 to 1000000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,
-    /// Maximum number of viewers of a stream that are connected. 0: no limit. Default 0, range 0 to
-    /// 1000000, applies immediately.
+    /// Maximum number of viewers of a stream that are connected; outputs do not count. 0: no limit.
+    /// Default 0, range 0 to 1000000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
     /// Sets several knobs at once. A knob that is set afterwards overrides the profile. 0
     /// (balanced): the defaults. 1 (lan): no pacing, no congestion control, short history. 2

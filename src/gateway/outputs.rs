@@ -31,7 +31,13 @@ impl Handle {
             ));
         }
         let worker = self.shared.registry.stream(stream)?;
-        let output = Arc::new(Output::new(OutputId(ids::next()), stream, options)?);
+        let output = Arc::new(Output::new(
+            OutputId(ids::next()),
+            stream,
+            self.shared.registry.stream_name(stream)?,
+            options,
+            self.shared.notices.clone(),
+        )?);
         self.shared.outputs.insert(Arc::clone(&output))?;
         let id = output.id;
         // If the stream was removed meanwhile, its outputs may have been so before this one was among them.

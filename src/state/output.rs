@@ -47,6 +47,8 @@ pub struct OutputInfo {
     pub error: Option<Error>,
     /// Scheme, host and port of the media server.
     pub server: String,
+    /// What is wrong with the way there, in a sentence: credentials that anybody on it can read.
+    pub warning: Option<&'static str>,
     /// The session that connects to it. It is reported like that of a viewer.
     pub session: Option<SessionId>,
     /// Offers sent so far.

@@ -187,7 +187,7 @@ knobs! {
         default: 0, range: 0..=1_000_000, applies: Now,
     }
 
-    /// Maximum number of viewers of a stream that are connected. 0: no limit.
+    /// Maximum number of viewers of a stream that are connected; outputs do not count. 0: no limit.
     MaxSessionsPerStream = 17, "max_sessions_per_stream" {
         default: 0, range: 0..=1_000_000, applies: Now,
     }

@@ -192,7 +192,7 @@ fn unreachable(target: &Target, error: &io::Error) -> Refusal {
     match untrusted {
         true => Refusal {
             error: Error::new(
-                Status::Connect,
+                Status::Ingest,
                 format!(
                     "the certificate of the ingest {server} is not trusted: set tls_ca or tls_fingerprint; {error}"
                 ),
@@ -202,7 +202,7 @@ fn unreachable(target: &Target, error: &io::Error) -> Refusal {
         },
         false => {
             let why = format!("the ingest {server} cannot be reached: {error}");
-            Error::new(Status::Connect, why).into()
+            Error::new(Status::Ingest, why).into()
         }
     }
 }
@@ -212,5 +212,5 @@ fn broken(target: &Target, why: &str) -> Refusal {
         "the ingest {} gave no answer that can be used: {why}",
         target.server()
     );
-    Error::new(Status::Connect, why).into()
+    Error::new(Status::Ingest, why).into()
 }

@@ -20,6 +20,7 @@ pub use target::Target;
 
 use crate::config::OutputOptions;
 use crate::error::{Error, Result, Status};
+use crate::events::{Notice, Notices, OutputEvent};
 use crate::source::{Backoff, Ended};
 use crate::state::{OutputId, OutputInfo, OutputState, SessionId, StreamId};
 
@@ -33,6 +34,8 @@ pub struct Output {
     pub id: OutputId,
     /// The stream.
     pub stream: StreamId,
+    /// Name of the stream.
+    pub stream_name: Arc<str>,
     /// Where it goes.
     pub target: Target,
     /// Send the video.
@@ -45,6 +48,8 @@ pub struct Output {
     pub label: Option<Arc<str>>,
     /// Of the host.
     pub user_data: usize,
+    /// The host is told of changes.
+    notices: Notices,
     progress: Mutex<Progress>,
 }
 
@@ -60,7 +65,13 @@ struct Progress {
 
 impl Output {
     /// Fails with `Url`, `Credentials` or `InvalidArgument`.
-    pub fn new(id: OutputId, stream: StreamId, options: &OutputOptions) -> Result<Output> {
+    pub fn new(
+        id: OutputId,
+        stream: StreamId,
+        stream_name: Arc<str>,
+        options: &OutputOptions,
+        notices: Notices,
+    ) -> Result<Output> {
         if !(options.video || options.audio) {
             return Err(Error::new(
                 Status::InvalidArgument,
@@ -70,12 +81,14 @@ impl Output {
         Ok(Output {
             id,
             stream,
+            stream_name,
             target: Target::new(options)?,
             video: options.video,
             audio: options.audio,
             max_bitrate: options.max_bitrate,
             label: crate::config::checked_label(options.label.as_deref())?,
             user_data: options.user_data,
+            notices,
             progress: Mutex::default(),
         })
     }
@@ -89,6 +102,7 @@ impl Output {
             state: progress.state,
             error: progress.error.clone(),
             server: self.target.server().to_owned(),
+            warning: self.target.warning(),
             session: progress.session,
             attempts: progress.attempts,
             connections: progress.connections,
@@ -142,9 +156,26 @@ impl Output {
         match state {
             // Why it waits or tries again stays known.
             OutputState::Live | OutputState::Removed => progress.error = None,
-            _ => progress.error = error.or(progress.error.take()),
+            _ => progress.error = error.clone().or(progress.error.take()),
         }
-        progress.state = state;
+        let before = std::mem::replace(&mut progress.state, state);
+        let session = progress.session;
+        drop(progress);
+        if before == state {
+            return;
+        }
+        self.notices.push(Notice::Output(Box::new(OutputEvent {
+            output: self.id,
+            stream: self.stream,
+            stream_name: Arc::clone(&self.stream_name),
+            state,
+            status: error.as_ref().map_or(Status::Ok, Error::status),
+            message: error.map_or_else(String::new, |error| error.message().to_owned()),
+            session,
+            server: self.target.server().into(),
+            label: self.label.clone(),
+            user_data: self.user_data,
+        })));
     }
 }
 

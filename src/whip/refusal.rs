@@ -96,9 +96,9 @@ impl Refusal {
                 true,
                 "sends elsewhere, too often, or in a way that WHIP does not have: check the URL",
             ),
-            500..=599 => (Status::Connect, false, "has failed (5xx)"),
+            500..=599 => (Status::Ingest, false, "has failed (5xx)"),
             _ => (
-                Status::Connect,
+                Status::Ingest,
                 false,
                 "answers in a way that WHIP does not have: check that the URL is that of a WHIP endpoint",
             ),

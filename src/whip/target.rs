@@ -3,7 +3,7 @@
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
-use url::Url;
+use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use super::refusal::Sent;
@@ -112,6 +112,21 @@ impl Target {
         }
     }
 
+    /// What is wrong with the way there, in a sentence: credentials that anybody on it can read.
+    pub fn warning(&self) -> Option<&'static str> {
+        // What stays on this machine is on no way.
+        let is_here = match self.url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
+            None => false,
+        };
+        let exposed = self.authorization.is_some() && self.url.scheme() == "http" && !is_here;
+        exposed.then_some(
+            "its credentials are sent over plain http, where anybody on the way can read them: use https",
+        )
+    }
+
     /// Whose certificates are trusted.
     pub fn trust(&self) -> &Trust {
         &self.trust
@@ -180,6 +195,24 @@ mod tests {
             "https://evil.example/whip",
         ] {
             assert_eq!(to(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn credentials_in_plain_text_are_warned_of() {
+        for (url, token, warns) in [
+            ("http://sfu.example/whip", Some("secret"), true),
+            ("http://u:p@192.0.2.1:8080/whip", None, true),
+            ("http://[2001:db8::1]/whip", Some("secret"), true),
+            ("http://sfu.example/whip", None, false),
+            ("https://sfu.example/whip", Some("secret"), false),
+            ("http://127.0.0.1:8889/whip", Some("secret"), false),
+            ("http://[::1]/whip", Some("secret"), false),
+            ("http://localhost/whip", Some("secret"), false),
+        ] {
+            let warning = target(url, token).unwrap().warning();
+            assert_eq!(warning.is_some(), warns, "{url}");
+            assert!(!warning.unwrap_or_default().contains("secret"));
         }
     }
 

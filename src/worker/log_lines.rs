@@ -70,11 +70,23 @@ pub(super) fn stream_live(id: StreamId, stream: &Stream, outage: Option<Duration
     }
 }
 
+/// A stream is to be sent to a media server.
+pub(super) fn output_added(output: &Output) {
+    if let Some(warning) = output.target.warning() {
+        let (id, server, stream_name) = (output.id.0, output.target.server(), &*output.stream_name);
+        log::warn!(
+            stream = output.stream.0, stream_name = stream_name;
+            "output {id} of stream {stream_name:?} to {server}: {warning}"
+        );
+    }
+}
+
 /// A stream is being sent to a media server.
-pub(super) fn output_live(output: &Output, stream_name: &str) {
+pub(super) fn output_live(output: &Output) {
+    let (id, server, stream_name) = (output.id.0, output.target.server(), &*output.stream_name);
     log::info!(
         stream = output.stream.0, stream_name = stream_name;
-        "output {} of stream {stream_name:?} to {} is live", output.id.0, output.target.server()
+        "output {id} of stream {stream_name:?} to {server} is live"
     );
 }
 

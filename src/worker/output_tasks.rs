@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn what_ends_a_session_is_followed_by_another_at_once() {
         let live = Some(Duration::from_secs(3600));
-        let ended = Error::new(Status::Connect, "the ingest has ended the session");
+        let ended = Error::new(Status::Ingest, "the ingest has ended the session");
         let delay = Patience::default().delay(&ended.into(), live, 0);
         assert!(delay <= Duration::from_millis(200), "{delay:?}");
     }

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::core::Core;
 use super::local_ice::{LocalCandidates, credentials};
+use super::log_lines;
 use super::offers::Media;
 use super::output_tasks;
 use crate::error::{Error, Result, Status};
@@ -126,7 +127,7 @@ impl Link {
                     .borrow_mut()
                     .get_or_insert_with(|| match closing {
                         Some(why) => Error::new(Status::Cancelled, why),
-                        None => Error::new(Status::Connect, "the ingest has ended the session"),
+                        None => Error::new(Status::Ingest, "the ingest has ended the session"),
                     });
                 self.changed.notify_one();
             }
@@ -146,6 +147,7 @@ pub(super) struct Offered {
 impl Core {
     /// Takes in an output, and begins with it once its stream is live.
     pub(super) fn add_output(core: &Rc<RefCell<Core>>, output: Arc<Output>) {
+        log_lines::output_added(&output);
         let link = Rc::new(Link::new(output));
         if let Some(entry) = core.borrow_mut().streams.get_mut(link.output.stream) {
             entry.outputs.links.push(Rc::clone(&link));

@@ -108,6 +108,8 @@ impl Table {
             return Ok(());
         }
         let viewers = rows.iter().filter_map(|&row| self.get(row));
+        // Outputs have a limit of their own.
+        let viewers = viewers.filter(|viewer| viewer.output.is_none());
         let connected = viewers.filter(|viewer| viewer.visit.connected).count();
         admission::check(limit, connected, "max_sessions_per_stream")
     }

@@ -201,7 +201,9 @@ impl Core {
             return Ok(());
         };
         let tuning = &self.context.tuning;
-        if let Some(entry) = self.streams.get(viewer.stream) {
+        // Those of outputs are not of viewers.
+        let entry = self.streams.get(viewer.stream);
+        if let Some(entry) = entry.filter(|_| viewer.output.is_none()) {
             self.viewers
                 .check_room(tuning.max_sessions_per_stream(), &entry.stream.viewers)?;
         }
@@ -222,7 +224,7 @@ impl Core {
             let closing = viewer.visit.closing.as_deref();
             if link.heard(&event, closing) {
                 viewer.visit.connected = true;
-                log_lines::output_live(&link.output, stream_name);
+                log_lines::output_live(&link.output);
             }
             return;
         }

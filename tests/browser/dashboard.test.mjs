@@ -68,7 +68,7 @@ test("what needs attention stands out, and leads to its camera", async (t) => {
   const kinds = (await page.locator(".trouble .words").allTextContents()).join("; ");
   for (const kind of [
     "Camera unreachable",
-    "Camera rejected the credentials",
+    "Credentials rejected",
     "Camera stopped sending",
     "Packets lost on the way from the camera",
     "latency p95 over 100 ms",
@@ -81,7 +81,7 @@ test("what needs attention stands out, and leads to its camera", async (t) => {
   const order = levels.map((level) => ["bad", "warn", "note"].indexOf(level));
   assert.deepEqual(order, [...order].sort(), "the worst comes first");
 
-  await page.locator(".trouble", { hasText: "rejected the credentials" }).locator("button").first().click();
+  await page.locator(".trouble", { hasText: "Credentials rejected" }).locator("button").first().click();
   const detail = page.locator("#detail");
   assert.match(await detail.locator(".message").textContent(), /refused the user or the password/);
   await page.keyboard.press("Escape");

@@ -171,7 +171,7 @@ test("the dashboard tells the same as the cameras do", async (t) => {
   const watcher = await open(t, "cam1");
   await playing(watcher, 1);
   const page = await open(t, "dashboard", DESKTOP, { colorScheme: "dark" });
-  await page.locator(".trouble", { hasText: "Camera rejected the credentials" }).waitFor();
+  await page.locator(".trouble", { hasText: "Credentials rejected" }).waitFor();
   await page.locator(".trouble", { hasText: "Camera unreachable" }).waitFor();
   const cells = (name) => page.locator("#camera-table tr", { has: page.locator(".name", { hasText: new RegExp(`^${name}$`) }) });
   const cam1 = cells("cam1");

@@ -27,7 +27,7 @@ const PLACES = ["door", "yard", "hall", "gate", "dock", "lobby", "stairs", "gara
 
 const ADDRESS = "192.0.2.";
 const FAULTS = {
-  auth: (i) => ["retrying", "camera rejected the credentials", `camera ${ADDRESS}${i}:554 refused the user or the password: check both, and that this user may watch by RTSP`],
+  auth: (i) => ["retrying", "credentials rejected", `camera ${ADDRESS}${i}:554 refused the user or the password: check both, and that this user may watch by RTSP`],
   dead: (i) => ["retrying", "camera unreachable", `camera ${ADDRESS}${i}:554 cannot be reached (Connection refused): check that it is on the network, and host and port of its URL`],
   stalled: (i) => ["retrying", "camera stopped sending", `camera ${ADDRESS}${i}:554 sent no video for 10 s: check the camera and the network to it; with UDP, that no firewall is in the way`],
   connecting: () => ["connecting", "ok", ""],

@@ -11,9 +11,10 @@ use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtsp_webrtc_gateway::config::{Config, OutputOptions, PullOptions};
 use rtsp_webrtc_gateway::error::Status;
-use rtsp_webrtc_gateway::events::{Events, QualityEvent, SessionEvent};
+use rtsp_webrtc_gateway::events::{Events, OutputEvent, QualityEvent, SessionEvent};
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::{OutputId, OutputInfo, OutputState, QualityReason, StreamState};
+use rtsp_webrtc_gateway::tuning::Key;
 use testkit::camera::{Audio, CameraConfig, CameraServer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,7 +25,7 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use webrtc::peer_connection::{PeerConnection, RTCSessionDescription, SettingEngineBuilder};
 
-use crate::common::{LONG, cameras, pull};
+use crate::common::{LONG, cameras, chromium, post, pull, tuned, watch};
 use crate::webrtc_stack::{News, connection, gathered};
 
 /// Answers an offer as a media server does.
@@ -349,7 +350,7 @@ async fn a_server_that_refuses_is_not_asked_again_soon() {
         ("406 Not Acceptable", Status::Codec, 40),
         ("409 Conflict", Status::AlreadyExists, 0),
         ("422 Unprocessable", Status::Codec, 40),
-        ("500 Oops", Status::Connect, 0),
+        ("500 Oops", Status::Ingest, 0),
         ("503 Busy\r\nRetry-After: 90", Status::Limit, 80),
     ] {
         let response = format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n");
@@ -425,6 +426,110 @@ async fn the_host_hears_of_no_viewer() {
     // All that was to be told has been told then.
     shut_down(gateway).await;
     assert_eq!(told.load(Ordering::SeqCst), 0);
+}
+
+/// Keeps what the host is told of outputs.
+struct Recorder(std::sync::mpsc::Sender<OutputEvent>);
+
+impl Events for Recorder {
+    fn output_state(&self, event: &OutputEvent) {
+        let _ = self.0.send(event.clone());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_host_is_told_each_state() {
+    use OutputState::{Connecting, Live, Removed, Retrying};
+    let served = cameras(&["cam"]);
+    let (tell, told) = std::sync::mpsc::channel();
+    let gateway = Gateway::new(Config {
+        events: Some(Box::new(Recorder(tell))),
+        ..Config::default()
+    });
+    let gateway = Arc::new(gateway.unwrap());
+    let stream = gateway.add_stream("cam", pull(served.url("cam"))).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    let labeled = OutputOptions {
+        label: Some("cloud".to_owned()),
+        user_data: 7,
+        ..options(format!("{server}/whip/path-key"))
+    };
+    let output = gateway.add_output(stream, &labeled).unwrap();
+    let (mut http, asked) = accept(&listener, "POST").await;
+    let (connection, _news, sdp) = ingest(&asked.body, RTCDtlsRole::Client).await;
+    answer(&mut http, &sdp).await;
+    let live = |info: &OutputInfo| info.state == Live;
+    let info = until(&gateway, output, "live", live).await;
+    connection.close().await.unwrap();
+    // It is offered again, to a server that is gone by then.
+    accept(&listener, "DELETE").await;
+    drop(listener);
+    until(&gateway, output, "gone", |info| info.attempts >= 2).await;
+    gateway.remove_output(output).unwrap();
+    // All that was to be told has been told then.
+    shut_down(gateway).await;
+
+    let told: Vec<OutputEvent> = told.try_iter().collect();
+    for event in &told {
+        assert_eq!((event.output, event.stream), (output, stream));
+        assert_eq!((&*event.stream_name, &*event.server), ("cam", &*server));
+        assert_eq!(
+            (event.label.as_deref(), event.user_data),
+            (Some("cloud"), 7)
+        );
+        let retrying = event.state == Retrying;
+        let of_ingest = event.status == Status::Ingest;
+        assert_eq!(
+            (of_ingest, !event.message.is_empty()),
+            (retrying, retrying),
+            "{event:?}"
+        );
+        assert!(!event.message.contains("path-key"), "{event:?}");
+    }
+    let states: Vec<_> = told.iter().map(|event| event.state).collect();
+    assert!(
+        states.starts_with(&[Connecting, Live, Retrying, Connecting]),
+        "{states:?}"
+    );
+    assert!(states.ends_with(&[Removed]), "{states:?}");
+    let removed = states.iter().filter(|&&state| state == Removed);
+    assert_eq!(removed.count(), 1);
+    assert_eq!((told[1].session, told[2].session), (info.session, None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_output_takes_no_place_of_a_viewer() {
+    let served = cameras(&["cam"]);
+    let gateway = Arc::new(tuned(&[(Key::MaxSessionsPerStream, 1)]));
+    let stream = gateway.add_stream("cam", pull(served.url("cam"))).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/whip", listener.local_addr().unwrap());
+    // One before the viewer, and one after it.
+    let mut connections = Vec::new();
+    for viewers in 0..2 {
+        let output = gateway.add_output(stream, &options(url.clone())).unwrap();
+        let (mut http, asked) = accept(&listener, "POST").await;
+        let (connection, news, sdp) = ingest(&asked.body, RTCDtlsRole::Client).await;
+        answer(&mut http, &sdp).await;
+        let live = |info: &OutputInfo| info.state == OutputState::Live;
+        until(&gateway, output, "live", live).await;
+        connections.push((connection, news));
+        if viewers == 0 {
+            let gateway = Arc::clone(&gateway);
+            let watched = tokio::task::spawn_blocking(move || {
+                let viewer = watch(&gateway, "cam");
+                let full = post(&gateway, "cam", &chromium().viewer.offer()).unwrap_err();
+                assert_eq!(full.status(), Status::Limit);
+                viewer
+            });
+            watched.await.unwrap();
+        }
+    }
+    for (connection, _) in connections {
+        connection.close().await.unwrap();
+    }
+    shut_down(gateway).await;
 }
 
 /// A gateway with an output whose server has been asked, and has not answered yet.
@@ -527,10 +632,7 @@ async fn nonsense_is_no_answer() {
     for response in ["garbage\r\n\r\n", "", &long, &heads, lite] {
         let (info, _) = answered(&[response]).await;
         let status = info.error.unwrap().status();
-        assert!(
-            matches!(status, Status::Connect | Status::Sdp),
-            "{status:?}"
-        );
+        assert!(matches!(status, Status::Ingest | Status::Sdp), "{status:?}");
     }
 }
 
@@ -597,8 +699,8 @@ async fn a_certificate_is_trusted_or_not() {
     let gateway = Arc::new(Gateway::new(Config::default()).unwrap());
     let stream = gateway.add_stream("cam", pull(served.url("cam"))).unwrap();
     for (fingerprint, unverified, status, says) in [
-        (None, false, Status::Connect, hash.as_str()),
-        (Some("00".repeat(32)), false, Status::Connect, "not trusted"),
+        (None, false, Status::Ingest, hash.as_str()),
+        (Some("00".repeat(32)), false, Status::Ingest, "not trusted"),
         (Some(hash.clone()), false, Status::NotFound, "404"),
         (None, true, Status::NotFound, "404"),
     ] {

@@ -70,6 +70,7 @@ public final class Native {
         public static final int ERR_ETAG = -30;
         public static final int ERR_PRECONDITION_REQUIRED = -31;
         public static final int ERR_UNPROCESSABLE = -32;
+        public static final int ERR_INGEST = -33;
         public static final int ERR_PANIC = -100;
     }
 
@@ -572,6 +573,58 @@ public final class Native {
         public QualityEvent streamName(String value) { text(OF_STREAM_NAME, value); return this; }
     }
 
+    public static final class OutputEvent extends Struct {
+        public static final StructLayout LAYOUT = struct(
+                "output_event",
+                JAVA_LONG.withName("struct_size"),
+                JAVA_LONG.withName("output"),
+                JAVA_LONG.withName("stream"),
+                JAVA_LONG.withName("session"),
+                JAVA_INT.withName("state"),
+                JAVA_INT.withName("status"),
+                ADDRESS.withName("message"),
+                ADDRESS.withName("output_user_data"),
+                ADDRESS.withName("server"),
+                ADDRESS.withName("label"),
+                ADDRESS.withName("stream_name"));
+        private static final long OF_STRUCT_SIZE = offset(LAYOUT, "struct_size");
+        private static final long OF_OUTPUT = offset(LAYOUT, "output");
+        private static final long OF_STREAM = offset(LAYOUT, "stream");
+        private static final long OF_SESSION = offset(LAYOUT, "session");
+        private static final long OF_STATE = offset(LAYOUT, "state");
+        private static final long OF_STATUS = offset(LAYOUT, "status");
+        private static final long OF_MESSAGE = offset(LAYOUT, "message");
+        private static final long OF_OUTPUT_USER_DATA = offset(LAYOUT, "output_user_data");
+        private static final long OF_SERVER = offset(LAYOUT, "server");
+        private static final long OF_LABEL = offset(LAYOUT, "label");
+        private static final long OF_STREAM_NAME = offset(LAYOUT, "stream_name");
+
+        public OutputEvent(SegmentAllocator allocator) { super(LAYOUT, allocator); }
+        public OutputEvent(MemorySegment passed) { super(LAYOUT, passed, OF_MESSAGE, OF_SERVER, OF_LABEL, OF_STREAM_NAME); }
+
+        public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
+        public long output() { return segment.get(JAVA_LONG, OF_OUTPUT); }
+        public OutputEvent output(long value) { segment.set(JAVA_LONG, OF_OUTPUT, value); return this; }
+        public long stream() { return segment.get(JAVA_LONG, OF_STREAM); }
+        public OutputEvent stream(long value) { segment.set(JAVA_LONG, OF_STREAM, value); return this; }
+        public long session() { return segment.get(JAVA_LONG, OF_SESSION); }
+        public OutputEvent session(long value) { segment.set(JAVA_LONG, OF_SESSION, value); return this; }
+        public int state() { return segment.get(JAVA_INT, OF_STATE); }
+        public OutputEvent state(int value) { segment.set(JAVA_INT, OF_STATE, value); return this; }
+        public int status() { return segment.get(JAVA_INT, OF_STATUS); }
+        public OutputEvent status(int value) { segment.set(JAVA_INT, OF_STATUS, value); return this; }
+        public String message() { return Native.text(segment.get(ADDRESS, OF_MESSAGE)); }
+        public OutputEvent message(String value) { text(OF_MESSAGE, value); return this; }
+        public MemorySegment outputUserData() { return segment.get(ADDRESS, OF_OUTPUT_USER_DATA); }
+        public OutputEvent outputUserData(MemorySegment value) { segment.set(ADDRESS, OF_OUTPUT_USER_DATA, value); return this; }
+        public String server() { return Native.text(segment.get(ADDRESS, OF_SERVER)); }
+        public OutputEvent server(String value) { text(OF_SERVER, value); return this; }
+        public String label() { return Native.text(segment.get(ADDRESS, OF_LABEL)); }
+        public OutputEvent label(String value) { text(OF_LABEL, value); return this; }
+        public String streamName() { return Native.text(segment.get(ADDRESS, OF_STREAM_NAME)); }
+        public OutputEvent streamName(String value) { text(OF_STREAM_NAME, value); return this; }
+    }
+
     public static final class IceServer extends Struct {
         public static final StructLayout LAYOUT = struct(
                 "ice_server",
@@ -634,7 +687,8 @@ public final class Native {
                 ADDRESS.withName("on_session_state"),
                 ADDRESS.withName("on_keyframe_request"),
                 ADDRESS.withName("on_authorize"),
-                ADDRESS.withName("on_session_quality"));
+                ADDRESS.withName("on_session_quality"),
+                ADDRESS.withName("on_output_state"));
         private static final long OF_STRUCT_SIZE = offset(LAYOUT, "struct_size");
         private static final long OF_USER_DATA = offset(LAYOUT, "user_data");
         private static final long OF_FREE_USER_DATA = offset(LAYOUT, "free_user_data");
@@ -643,6 +697,7 @@ public final class Native {
         private static final long OF_ON_KEYFRAME_REQUEST = offset(LAYOUT, "on_keyframe_request");
         private static final long OF_ON_AUTHORIZE = offset(LAYOUT, "on_authorize");
         private static final long OF_ON_SESSION_QUALITY = offset(LAYOUT, "on_session_quality");
+        private static final long OF_ON_OUTPUT_STATE = offset(LAYOUT, "on_output_state");
 
         public Callbacks(SegmentAllocator allocator) { super(LAYOUT, allocator); }
         public Callbacks(MemorySegment passed) { super(LAYOUT, passed); }
@@ -662,6 +717,8 @@ public final class Native {
         public Callbacks onAuthorize(MemorySegment value) { segment.set(ADDRESS, OF_ON_AUTHORIZE, value); return this; }
         public MemorySegment onSessionQuality() { return segment.get(ADDRESS, OF_ON_SESSION_QUALITY); }
         public Callbacks onSessionQuality(MemorySegment value) { segment.set(ADDRESS, OF_ON_SESSION_QUALITY, value); return this; }
+        public MemorySegment onOutputState() { return segment.get(ADDRESS, OF_ON_OUTPUT_STATE); }
+        public Callbacks onOutputState(MemorySegment value) { segment.set(ADDRESS, OF_ON_OUTPUT_STATE, value); return this; }
     }
 
     public static final class Config extends Struct {
@@ -1264,7 +1321,8 @@ public final class Native {
                 ADDRESS.withName("user_data"),
                 MemoryLayout.sequenceLayout(256, JAVA_BYTE).withName("message"),
                 MemoryLayout.sequenceLayout(264, JAVA_BYTE).withName("server"),
-                MemoryLayout.sequenceLayout(136, JAVA_BYTE).withName("label"));
+                MemoryLayout.sequenceLayout(136, JAVA_BYTE).withName("label"),
+                MemoryLayout.sequenceLayout(256, JAVA_BYTE).withName("warning"));
         private static final long OF_STRUCT_SIZE = offset(LAYOUT, "struct_size");
         private static final long OF_STREAM = offset(LAYOUT, "stream");
         private static final long OF_SESSION = offset(LAYOUT, "session");
@@ -1277,6 +1335,7 @@ public final class Native {
         private static final long OF_MESSAGE = offset(LAYOUT, "message");
         private static final long OF_SERVER = offset(LAYOUT, "server");
         private static final long OF_LABEL = offset(LAYOUT, "label");
+        private static final long OF_WARNING = offset(LAYOUT, "warning");
 
         public OutputInfo(SegmentAllocator allocator) { super(LAYOUT, allocator); }
         public OutputInfo(MemorySegment passed) { super(LAYOUT, passed); }
@@ -1301,6 +1360,7 @@ public final class Native {
         public String message() { return segment.asSlice(OF_MESSAGE, 256).getString(0); }
         public String server() { return segment.asSlice(OF_SERVER, 264).getString(0); }
         public String label() { return segment.asSlice(OF_LABEL, 136).getString(0); }
+        public String warning() { return segment.asSlice(OF_WARNING, 256).getString(0); }
     }
 
     public static final class Offer extends Struct {
@@ -1853,6 +1913,17 @@ public final class Native {
         /** What C calls, for as long as the arena lives. */
         default MemorySegment stub(Arena arena) {
             return Native.stub(this, OnSessionQuality.class, arena, FunctionDescriptor.ofVoid(ADDRESS, ADDRESS));
+        }
+    }
+
+    /** Must not throw. */
+    @FunctionalInterface
+    public interface OnOutputState {
+        void call(MemorySegment userData, MemorySegment event);
+
+        /** What C calls, for as long as the arena lives. */
+        default MemorySegment stub(Arena arena) {
+            return Native.stub(this, OnOutputState.class, arena, FunctionDescriptor.ofVoid(ADDRESS, ADDRESS));
         }
     }
 
