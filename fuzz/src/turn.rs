@@ -52,6 +52,7 @@ const METHODS: [Method; 8] = [
     METHOD_CONNECT,
 ];
 const OURS: u8 = 3;
+const SESSION: u64 = 7;
 
 /// Some are the gateway's.
 fn address(number: u8) -> SocketAddr {
@@ -71,7 +72,7 @@ pub fn turn(data: &[u8]) {
         beginning(),
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
     );
-    let credentials = authority.issue(wall, "00000000");
+    let credentials = authority.issue(wall, "00000000", SESSION);
     let mut client = TurnClient::new(&credentials.username, &credentials.password);
     let from = SocketAddr::from(([198, 51, 100, 1], 40_000));
     let mut relay = Relay::new(SocketAddr::from(([192, 0, 2, 0], 50_000)));
@@ -119,6 +120,7 @@ pub fn turn(data: &[u8]) {
             now,
             wall,
             authority: &authority,
+            session: SESSION,
             client: from,
             ours: &|| ours.clone(),
         };

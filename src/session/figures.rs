@@ -86,6 +86,11 @@ impl Session {
         self.transport.srtp_profile()
     }
 
+    /// The path that media takes; `None` before the first ICE check.
+    pub fn selected(&self) -> Option<Remote> {
+        self.transport.remote()
+    }
+
     /// Where media goes; `None` before the first ICE check.
     pub fn remote(&self) -> Option<SocketAddr> {
         self.transport.remote().map(Remote::address)

@@ -189,6 +189,7 @@ impl Callers {
             now,
             wall: self.clock.wall(now),
             authority: self.turn.as_deref()?,
+            session: 0,
             client,
             ours: &Vec::new,
         };

@@ -32,6 +32,7 @@ use crate::net::Stream;
 use crate::session::framing::{Deframer, Frames, Framing, Wrap};
 use crate::session::turn::{self, Heard, Relay};
 use crate::session::{Carrier, ConnectionId, Path, Relayed, Remote, WouldBlock};
+use crate::state::SessionId;
 
 /// Bytes that are read at once: then others have their turn.
 const READ: usize = 16 << 10;
@@ -65,7 +66,8 @@ struct Connection {
     id: ConnectionId,
     /// What was allocated over it, if it speaks TURN.
     relay: Option<RefCell<Relay>>,
-    /// The row of the session that it asks for.
+    /// The session that it asks for, and its row.
+    session: SessionId,
     row: usize,
     /// What has begun to leave, and what is no media.
     kept: RefCell<Vec<u8>>,
@@ -267,11 +269,13 @@ impl Core {
                 (Remote::Relay(relayed), Some(RefCell::new(relay)))
             }
         };
+        let viewer = core.borrow().viewers.get(caller.row).map(|viewer| viewer.id);
         let connection = Rc::new(Connection {
             stream,
             remote,
             id,
             relay,
+            session: viewer.unwrap_or(SessionId(0)),
             row: caller.row,
             kept: RefCell::default(),
             full: Cell::new(false),
@@ -281,7 +285,7 @@ impl Core {
         });
         {
             let core = &mut *core.borrow_mut();
-            if core.viewers.get(connection.row).is_none() {
+            if viewer.is_none() {
                 core.disconnected(&connection);
                 return;
             }
@@ -307,6 +311,12 @@ impl Core {
         let mut over = false;
         let taken = deframer.take(bytes, |frame| {
             if connection.closed.get() || over {
+                return;
+            }
+            // Its row may be another session's by now.
+            let viewer = self.viewers.get(connection.row);
+            if viewer.is_none_or(|viewer| viewer.id != connection.session) {
+                over = true;
                 return;
             }
             match &connection.relay {
@@ -340,6 +350,7 @@ impl Core {
             now,
             wall: context.clock.wall(now),
             authority,
+            session: connection.session.0,
             client: connection.remote.address(),
             ours: &|| LocalCandidates::new(context, now).all(),
         };

@@ -99,6 +99,7 @@ impl Greeter {
             now,
             wall: self.clock.wall(now),
             authority: &self.authority,
+            session: 0,
             client,
             ours: &Vec::new,
         };

@@ -9,6 +9,7 @@ use crate::random;
 use crate::sdp::IceCredentials;
 use crate::sdp::answer::{Candidates, Reflexive};
 use crate::session::{ConnectionId, Session};
+use crate::state::SessionId;
 use crate::whep::ice_server;
 use crate::worker::command::WorkerContext;
 use crate::worker::registry::SessionLocation;
@@ -100,7 +101,7 @@ pub(super) fn relay_links(
     context: &WorkerContext,
     now: Instant,
     url: Option<&str>,
-    place: SessionLocation,
+    (session, place): (SessionId, SessionLocation),
 ) -> Vec<String> {
     let Some(authority) = context.turn.as_deref() else {
         return Vec::new();
@@ -127,7 +128,7 @@ pub(super) fn relay_links(
             urls.extend(at.map(|at| format!("turn:{at}?transport=tcp")));
         }
     }
-    let credentials = authority.issue(context.clock.wall(now), &place.ufrag_prefix());
+    let credentials = authority.issue(context.clock.wall(now), &place.ufrag_prefix(), session.0);
     let server = |url| IceServer {
         url,
         username: Some(credentials.username.clone()),

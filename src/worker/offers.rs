@@ -179,7 +179,7 @@ impl Core {
             &self.context,
             Instant::now(),
             posted.turn_url.as_deref(),
-            location,
+            (id, location),
         );
         let allocation = self.context.allocation.as_ref();
         if let Some(own) = allocation {

@@ -47,8 +47,8 @@ struct Entry {
     row: usize,
     /// Our address that it was allocated at.
     local: Option<IpAddr>,
-    /// A check of ICE that was authentic has come by it.
-    proven: bool,
+    /// When its client sent something last.
+    heard: Instant,
 }
 
 impl Relays {
@@ -71,13 +71,6 @@ impl Relays {
         let buffer = &mut *self.buffer.borrow_mut();
         let to = (entry.relayed.client, entry.local);
         send_framed(by, to, (wrap, buffer), contents, segment)
-    }
-
-    /// An authentic check has come by it.
-    pub(super) fn proven(&mut self, id: ConnectionId) {
-        if let Some(entry) = self.by_id.get_mut(&id) {
-            entry.proven = true;
-        }
     }
 
     /// Its session has no more use for it, or its time is over.
@@ -114,16 +107,17 @@ impl Relays {
         })
     }
 
-    /// The one that has to make room for another of the session in this row, if there is no room: no check has come by it
-    /// yet.
-    fn displaced(&self, row: usize) -> Option<Option<ConnectionId>> {
+    /// The one that has to make room for another of the session in this row, if there is no room: what the viewer has left
+    /// behind says nothing any more. What media goes by stays.
+    fn displaced(&self, row: usize, selected: Option<Remote>) -> Option<ConnectionId> {
         let own = self.of(row);
         if own.len() < PER_SESSION {
-            return Some(None);
+            return None;
         }
-        let mut own = own.iter().copied();
-        let unproven = own.find(|id| self.by_id.get(id).is_some_and(|entry| !entry.proven));
-        unproven.map(Some)
+        let entries = own.iter().filter_map(|id| self.by_id.get(id));
+        let others = entries.filter(|entry| Some(Remote::Relay(entry.relayed)) != selected);
+        let silent = others.min_by_key(|entry| entry.heard)?;
+        Some(silent.relayed.id)
     }
 }
 
@@ -205,22 +199,26 @@ impl Core {
             worker: context.index,
             row,
         };
-        let (Some(authority), Some(_)) = (context.turn.as_deref(), self.viewers.get(row)) else {
+        let (Some(authority), Some(viewer)) = (context.turn.as_deref(), self.viewers.get(row))
+        else {
             return;
         };
+        let selected = viewer.session.selected();
         let at = turn::At {
             now,
             wall: context.clock.wall(now),
             authority,
+            session: viewer.id.0,
             client,
             ours: &|| LocalCandidates::new(context, now).all(),
         };
         let relays = &mut self.connections.relays;
         let known = relays.find(row, client);
-        let mut remote = None;
+        let (mut remote, mut displaced) = (None, None);
         let heard = match known.and_then(|id| relays.by_id.get_mut(&id)) {
             Some(entry) => {
                 remote = Some(Remote::Relay(entry.relayed));
+                entry.heard = now;
                 entry.relay.handle(&at, message)
             }
             None => {
@@ -231,33 +229,29 @@ impl Core {
                     address: relayed_address(context, id),
                     carrier: Carrier::Udp,
                 };
-                let mut relay = match relays.displaced(row) {
-                    Some(_) => Relay::new(relayed.address),
-                    None => Relay::without_room(relayed.address),
-                };
+                let mut relay = Relay::new(relayed.address);
                 let heard = relay.handle(&at, message);
-                match (&heard, relays.displaced(row)) {
-                    (Heard::Allocated(_), Some(displaced)) => {
-                        if let Some(displaced) = displaced {
-                            relays.close(displaced, &context.routes, place);
-                        }
-                        context.routes.own_relay(client, place);
-                        relays.by_row.entry(row).or_default().push(id);
-                        let entry = Entry {
-                            relay,
-                            relayed,
-                            row,
-                            local,
-                            proven: false,
-                        };
-                        relays.by_id.insert(id, entry);
-                        heard
-                    }
-                    _ => heard,
+                if let Heard::Allocated(_) = heard {
+                    displaced = relays.displaced(row, selected);
+                    context.routes.own_relay(client, place);
+                    relays.by_row.entry(row).or_default().push(id);
+                    let entry = Entry {
+                        relay,
+                        relayed,
+                        row,
+                        local,
+                        heard: now,
+                    };
+                    relays.by_id.insert(id, entry);
                 }
+                heard
             }
         };
         note(context, &mut relays.complaint, client, &heard, now);
+        if let Some(silent) = displaced {
+            self.end_relays(row, now, |entry| entry.relayed.id == silent);
+        }
+        let context = &self.context;
         let respond = |response: &[u8]| {
             // A client that misses it asks again.
             let _ = context.socket.send(client, local, response, response.len());

@@ -182,7 +182,8 @@ impl Viewer {
             let (remote, answered) = *new;
             match (remote.way(), answered) {
                 (Way::Connection(id), _) => connections.proven(id),
-                (Way::Relay(id), _) => connections.relays.proven(id),
+                // What was allocated says where it comes from.
+                (Way::Relay(_), _) => {}
                 (Way::Server(peer), answered) => {
                     connections
                         .by_server

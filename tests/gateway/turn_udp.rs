@@ -253,6 +253,8 @@ fn a_session_has_so_many_relays_and_those_in_use_stay() {
             client.nonce = None;
             let mut other = RelayViewer::over_udp(Viewer::over_tcp(config), client, peer);
             other.allocate(peer, None);
+            // It is not refused although all of those before it are paths of the session.
+            assert!(other.is_a_path_of(&mut viewer.viewer));
             viewer.run_till(Duration::from_millis(1), |_| false);
             other
         })
@@ -268,6 +270,29 @@ fn a_session_has_so_many_relays_and_those_in_use_stay() {
     assert!(kept[RELAYS + 2] && !kept[0]);
     let request = viewer.client.refresh(600);
     assert_eq!(viewer.ask(&request).0, Said::Success(METHOD_REFRESH));
+    let before = frames(&viewer.viewer);
+    assert!(viewer.run_till(LONG, has_frames(before + 25)));
+}
+
+#[test]
+fn credentials_of_a_session_open_no_relay_of_the_next_at_its_place() {
+    let site = Site::of(true, 1);
+    let (former, response) = site.watch(Some(0x4000));
+    site.gateway.close_session(response.session).unwrap();
+    wait_for("the end", || site.gateway.sessions().unwrap().is_empty());
+    let (mut viewer, _) = site.watch(Some(0x4000));
+    let place = |client: &TurnClient| client.username.split_once(':').unwrap().1[..8].to_owned();
+    assert_eq!(place(&former.client), place(&viewer.client));
+    let mut client = former.client.clone();
+    client.nonce = None;
+    let other = Viewer::over_tcp(ViewerConfig::chromium());
+    let mut other = RelayViewer::over_udp(other, client, viewer.peer.unwrap());
+    for _ in 0..2 {
+        let request = other.client.allocate();
+        assert_eq!(other.ask(&request).0, Said::Error(METHOD_ALLOCATE, 401));
+    }
+    assert_eq!(site.counter("relays_allocated"), 2);
+    assert_eq!(site.counter("relay_requests_refused"), 1);
     let before = frames(&viewer.viewer);
     assert!(viewer.run_till(LONG, has_frames(before + 25)));
 }

@@ -8,6 +8,9 @@ use rtsp_webrtc_gateway::internals::session::turn::{At, Authority, Heard, Relay}
 use rtsp_webrtc_gateway::internals::session::{Carrier, ConnectionId, Relayed, Remote};
 use testkit::viewer::turn::{Said, TurnClient, channel_data, split};
 
+/// The number of the viewer's session.
+const SESSION: u64 = 1;
+
 pub struct TurnEnds {
     pub remote: Remote,
     authority: Authority,
@@ -29,7 +32,7 @@ impl TurnEnds {
     ) -> Self {
         let relayed = SocketAddr::from(([192, 0, 2, 1], 50_000));
         let authority = Authority::new([1; 32]);
-        let credentials = authority.issue(SystemTime::UNIX_EPOCH, "00000000");
+        let credentials = authority.issue(SystemTime::UNIX_EPOCH, "00000000", SESSION);
         let mut ends = TurnEnds {
             remote: Remote::Relay(Relayed {
                 client,
@@ -79,6 +82,7 @@ impl TurnEnds {
             now,
             wall: SystemTime::UNIX_EPOCH + (now - self.begun) + Duration::from_secs(1),
             authority: &self.authority,
+            session: SESSION,
             client: self.remote.address(),
             ours: &|| vec![peer],
         };

@@ -18,6 +18,8 @@ const EPOCH: Duration = Duration::from_secs(1800);
 /// Hexadecimal digits of passwords and of nonces.
 const PASSWORD: usize = 40;
 const NONCE: usize = 16;
+/// Those that tell a session from the others that have had its place.
+const SESSION: usize = 8;
 
 /// A name and a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -41,11 +43,22 @@ impl Authority {
         }
     }
 
-    /// Credentials for the viewer of the session at this place.
-    pub fn issue(&self, now: SystemTime, place: &str) -> Credentials {
-        let username = format!("{}:{place}", seconds(now) + VALID.as_secs());
+    /// Credentials for the viewer of a session: where it is, and its number, which none has had before.
+    pub fn issue(&self, now: SystemTime, place: &str, session: u64) -> Credentials {
+        let until = seconds(now) + VALID.as_secs();
+        let username = format!("{until}:{place}{}", self.mark(session));
         let password = self.password(&username);
         Credentials { username, password }
+    }
+
+    /// Whether an authentic username is that of this session, and not of one that was at its place before.
+    pub fn is_of(&self, username: &str, session: u64) -> bool {
+        username.ends_with(&self.mark(session))
+    }
+
+    /// What tells a session from others, and nobody how many there have been.
+    fn mark(&self, session: u64) -> String {
+        self.tag("session", &session.to_string(), SESSION)
     }
 
     fn password(&self, username: &str) -> String {
@@ -83,7 +96,7 @@ impl Authority {
     }
 }
 
-/// The place of the session that a username is for.
+/// The place of the session that a username is for, with what follows it.
 pub fn place(username: &str) -> Option<&str> {
     username.split_once(':').map(|(_, place)| place)
 }
@@ -112,11 +125,14 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_for_a_place_and_a_day() {
+    fn credentials_are_for_a_session_and_a_day() {
         let authority = Authority::new([7; 32]);
-        let made = authority.issue(now(), "0000002a");
-        assert_eq!(made.username, "1800086400:0000002a");
-        assert_eq!(place(&made.username), Some("0000002a"));
+        let made = authority.issue(now(), "0000002a", 5);
+        let named = place(&made.username).unwrap();
+        assert!(named.starts_with("0000002a") && named.len() == 8 + SESSION);
+        assert!(made.username.starts_with("1800086400:"));
+        assert!(authority.is_of(&made.username, 5));
+        assert!(!authority.is_of(&made.username, 6));
         assert_eq!(made.password.len(), 40);
         assert!(!is_expired(
             &made.username,
@@ -126,10 +142,12 @@ mod tests {
         for forged in ["", "x", ":0000002a", "-1:0000002a", "1e9:0000002a"] {
             assert!(is_expired(forged, now()), "{forged}");
         }
-        // Another time or place has another password, and so has another gateway.
-        let other = authority.issue(now(), "0000002b");
-        assert_ne!(made.password, other.password);
-        let other = Authority::new([8; 32]).issue(now(), "0000002a");
+        // Another place or session has another password, and so has another gateway.
+        for (place, session) in [("0000002b", 5), ("0000002a", 6)] {
+            let other = authority.issue(now(), place, session);
+            assert_ne!(made.password, other.password);
+        }
+        let other = Authority::new([8; 32]).issue(now(), "0000002a", 5);
         assert_ne!(made.password, other.password);
         assert_ne!(
             authority.message_key(&made.username),

@@ -51,6 +51,8 @@ pub struct At<'a> {
     pub wall: SystemTime,
     /// Who makes credentials.
     pub authority: &'a Authority,
+    /// The number of the session that is at the place which the client names. A greeting does not look at it.
+    pub session: u64,
     /// Where the message comes from.
     pub client: SocketAddr,
     /// The gateway's addresses for media: the only ones that anything is relayed to. Asked for by requests only.
@@ -89,8 +91,6 @@ pub enum Refusal {
 pub struct Relay {
     /// What the client is told that it has been given: nothing listens there.
     relayed: SocketAddr,
-    /// The client's session has as many as it may have.
-    full: bool,
     allocation: Option<Allocation>,
 }
 
@@ -122,16 +122,7 @@ impl Relay {
     pub fn new(relayed: SocketAddr) -> Relay {
         Relay {
             relayed,
-            full: false,
             allocation: None,
-        }
-    }
-
-    /// One that allocates nothing, because there is no room for it.
-    pub fn without_room(relayed: SocketAddr) -> Relay {
-        Relay {
-            full: true,
-            ..Relay::new(relayed)
         }
     }
 
@@ -252,7 +243,11 @@ impl Relay {
                 Err(wrong.map(|response| Heard::Refused(response, Refusal::Credentials)))
             }
             Some(_) => Ok((username, key)),
-            None if is_expired(&username, at.wall) => refuse(request, 401, "Unauthorized"),
+            None if is_expired(&username, at.wall)
+                || !at.authority.is_of(&username, at.session) =>
+            {
+                refuse(request, 401, "Unauthorized")
+            }
             None => Ok((username, key)),
         }
     }
@@ -324,9 +319,6 @@ impl Relay {
             None => {}
             Some(&[asked, ..]) if asked == family => {}
             Some(_) => return Err((440, "Address Family not Supported", Refusal::Request)),
-        }
-        if self.full {
-            return Err((486, "Allocation Quota Reached", Refusal::Request));
         }
         let asked = attributes::lifetime(request).unwrap_or(DEFAULT_LIFETIME);
         let lifetime = asked.clamp(DEFAULT_LIFETIME, MAX_LIFETIME);

@@ -645,12 +645,19 @@ impl Viewer {
         .min()
     }
 
+    /// Another check, for whichever way. There has been an answer.
+    pub fn check(&mut self) -> Vec<u8> {
+        self.transaction += 1;
+        let remote = self.remote.as_ref().expect("an answer");
+        let username = format!("{}:{}", remote.ufrag, self.ufrag);
+        check(&username, &remote.pwd, self.transaction)
+    }
+
     /// Does what is due.
     pub fn timeout(&mut self, now: Instant) {
-        if let Some(remote) = &self.remote
-            && self
-                .next_check
-                .is_some_and(|at| at <= now && self.sends_checks)
+        if self
+            .next_check
+            .is_some_and(|at| at <= now && self.sends_checks)
         {
             let wait = if self.answered_checks == 0 {
                 CHECK_INTERVAL
@@ -658,12 +665,7 @@ impl Viewer {
                 KEEPALIVE
             };
             self.next_check = Some(now + wait);
-            self.transaction += 1;
-            let check = check(
-                &format!("{}:{}", remote.ufrag, self.ufrag),
-                &remote.pwd,
-                self.transaction,
-            );
+            let check = self.check();
             self.send(check);
         }
         if self.dtls.next_deadline().is_some_and(|at| at <= now) {

@@ -441,15 +441,40 @@ impl RelayViewer {
 
     fn flush(&mut self) {
         while let Some(out) = self.viewer.poll_transmit() {
-            let bytes = match self.channel {
-                Some(number) => channel_data(number, &out.bytes),
-                None => {
-                    let peer = self.peer.expect("it is allocated");
-                    self.client.send(peer, &out.bytes)
-                }
-            };
-            self.write(&bytes);
+            self.write_wrapped(&out.bytes);
         }
+    }
+
+    fn write_wrapped(&mut self, datagram: &[u8]) {
+        let bytes = match self.channel {
+            Some(number) => channel_data(number, datagram),
+            None => {
+                let peer = self.peer.expect("it is allocated");
+                self.client.send(peer, datagram)
+            }
+        };
+        self.write(&bytes);
+    }
+
+    /// Has a check of this viewer come by the relay, so that it is one of its paths.
+    pub fn is_a_path_of(&mut self, viewer: &mut Viewer) -> bool {
+        const SUCCESS: [u8; 2] = [1, 1];
+        let check = viewer.check();
+        let end = Instant::now() + Duration::from_secs(30);
+        while !self.ended && Instant::now() < end {
+            self.write_wrapped(&check);
+            self.receive(Duration::from_millis(100), MUCH);
+            while let Some((message, rest)) = split(&self.read) {
+                let (message, rest) = (message.to_vec(), rest.to_vec());
+                self.read = rest;
+                if let Said::Data(_, data) = self.client.hear(&message)
+                    && data.starts_with(&SUCCESS)
+                {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     fn receive(&mut self, wait: Duration, most: usize) {
