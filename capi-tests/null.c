@@ -32,7 +32,8 @@ static void without_gateway(void) {
     config_loopback(&config);
     config.ice_servers_len = 1;
     CHECK_FAILS(rtsp_webrtc_gateway_create(&config, &gateway), INVALID_ARGUMENT);
-    const rtsp_webrtc_gateway_ice_server server = {sizeof server, NULL, NULL, SECRET};
+    const rtsp_webrtc_gateway_ice_server server = {.struct_size = sizeof server,
+                                                   .credential = SECRET};
     config.ice_servers = &server;
     CHECK_FAILS(rtsp_webrtc_gateway_create(&config, &gateway), INVALID_ARGUMENT);
 

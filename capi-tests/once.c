@@ -105,22 +105,32 @@ static void create_refuses(rtsp_webrtc_gateway_callbacks *callbacks, atomic_int 
     }
     REFUSED(config.object.bearer_tokens = many;
             config.object.bearer_tokens_len = 65, INVALID_ARGUMENT, 1);
-    const rtsp_webrtc_gateway_ice_server no_url = {sizeof no_url, NULL, NULL, NULL};
-    const rtsp_webrtc_gateway_ice_server bad = {sizeof bad, "http://" SECRET, NULL, NULL};
+    const rtsp_webrtc_gateway_ice_server no_url = {.struct_size = sizeof no_url};
+    const rtsp_webrtc_gateway_ice_server bad = {.struct_size = sizeof bad, .url = "http://" SECRET};
     REFUSED(config.object.ice_servers_len = 1, INVALID_ARGUMENT, 1);
     REFUSED(config.object.ice_servers = &no_url;
             config.object.ice_servers_len = 1, INVALID_ARGUMENT, 1);
     REFUSED(config.object.ice_servers = &bad;
             config.object.ice_servers_len = 1, INVALID_ARGUMENT, 1);
-    const rtsp_webrtc_gateway_ice_server nobody = {sizeof nobody, "turn:192.0.2.1", NULL, NULL};
-    const rtsp_webrtc_gateway_ice_server over_tls = {sizeof over_tls, "turns:192.0.2.1", "a",
-                                                     SECRET};
+    const rtsp_webrtc_gateway_ice_server nobody = {.struct_size = sizeof nobody,
+                                                   .url = "turn:192.0.2.1"};
+    const rtsp_webrtc_gateway_ice_server over_dtls = {.struct_size = sizeof over_dtls,
+                                                      .url = "turns:192.0.2.1?transport=udp",
+                                                      .username = "a",
+                                                      .credential = SECRET};
+    const rtsp_webrtc_gateway_ice_server untrusted = {.struct_size = sizeof untrusted,
+                                                      .url = "turns:192.0.2.1",
+                                                      .username = "a",
+                                                      .credential = SECRET,
+                                                      .tls_ca = "no PEM"};
     REFUSED(config.object.turn_servers_len = 1, INVALID_ARGUMENT, 1);
     REFUSED(config.object.turn_servers = &no_url;
             config.object.turn_servers_len = 1, INVALID_ARGUMENT, 1);
     REFUSED(config.object.turn_servers = &nobody;
             config.object.turn_servers_len = 1, INVALID_ARGUMENT, 1);
-    REFUSED(config.object.turn_servers = &over_tls;
+    REFUSED(config.object.turn_servers = &over_dtls;
+            config.object.turn_servers_len = 1, INVALID_ARGUMENT, 1);
+    REFUSED(config.object.turn_servers = &untrusted;
             config.object.turn_servers_len = 1, INVALID_ARGUMENT, 1);
     const rtsp_webrtc_gateway_tuning knobs[] = {
         {9999, 0, 1},
@@ -333,7 +343,7 @@ static void offers(struct later *never) {
     memset(long_label, 'x', 129);
     long_label[129] = '\0';
     OFFER(offer.object.label = long_label, INVALID_ARGUMENT);
-    const rtsp_webrtc_gateway_ice_server bad = {sizeof bad, "turn:" SECRET, NULL, NULL};
+    const rtsp_webrtc_gateway_ice_server bad = {.struct_size = sizeof bad, .url = "turn:" SECRET};
     OFFER(offer.object.ice_servers_len = 1, INVALID_ARGUMENT);
     OFFER(offer.object.ice_servers = &bad; offer.object.ice_servers_len = 1, INVALID_ARGUMENT);
     OFFER(offer.object.ice_servers = &bad;

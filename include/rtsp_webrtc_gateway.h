@@ -818,6 +818,16 @@ typedef struct rtsp_webrtc_gateway_ice_server {
      * sent to viewers, unless it is one of config.turn_servers, and it is never logged.
      */
     const char *credential;
+    /**
+     * For "turns:" in config.turn_servers: trust certificates of these authorities only, in PEM.
+     * NULL: those that the system trusts, or tls_fingerprint.
+     */
+    const char *tls_ca;
+    /**
+     * The same: trust this certificate only, by its SHA-256: 64 hexadecimal digits, with or without
+     * colons. NULL: see tls_ca.
+     */
+    const char *tls_fingerprint;
 } rtsp_webrtc_gateway_ice_server;
 
 /* ----------------------------------------------------------------- quality */
@@ -1042,8 +1052,10 @@ typedef struct rtsp_webrtc_gateway_config {
     int32_t tcp_fd;
     /**
      * TURN servers that relay for the gateway itself, as the last resort for one behind a NAT that lets no
-     * viewer in: "turn:turn.example.com:3478", over UDP, with username and credential, which viewers do not
-     * get. The gateway keeps an allocation at the first of them that gives one, and the answers to offers
+     * viewer in, with username and credential, which viewers do not get: "turn:turn.example.com:3478" over
+     * UDP; where the network lets no UDP out, "turn:turn.example.com:3478?transport=tcp", or
+     * "turns:turn.example.com:5349" over TLS (RFC 7065; these are the default ports), whose certificate has to
+     * be trusted: see tls_ca and tls_fingerprint of the element. The gateway keeps an allocation at the first of them that gives one, and the answers to offers
      * have its address as well; browsers use it only where no other works. The server lets in viewers from
      * the addresses of their candidates, in offers and PATCH requests, and of their peer. What is wrong with
      * one is told in the log and by state_json(). May be NULL if turn_servers_len is 0.

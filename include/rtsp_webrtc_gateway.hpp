@@ -718,14 +718,18 @@ struct AuthorizeRequest {
     std::string_view peer;
 };
 
-/** A STUN or TURN server for viewers. */
+/** A STUN or TURN server for viewers, or one of turn_servers, which relay for the gateway. */
 struct IceServer {
     /** For example "turn:turn.example.com:3478?transport=udp". */
     std::string url;
     /** User name, required for TURN; none for STUN. */
     std::optional<std::string> username{};
-    /** Password, required for TURN; none for STUN. It is sent to the viewer. */
+    /** Password, required for TURN; none for STUN. It is sent to the viewer, unless it is one of turn_servers. */
     std::optional<std::string> credential{};
+    /** For "turns:" in turn_servers: trust certificates of these authorities only, in PEM. */
+    std::optional<std::string> tls_ca{};
+    /** The same: trust this certificate only, by its SHA-256 in hexadecimal. */
+    std::optional<std::string> tls_fingerprint{};
 };
 
 namespace detail {
@@ -740,6 +744,8 @@ public:
             element.url = c_text(server.url);
             element.username = c_text(server.username);
             element.credential = c_text(server.credential);
+            element.tls_ca = c_text(server.tls_ca);
+            element.tls_fingerprint = c_text(server.tls_fingerprint);
         }
     }
     /** Null if there is no list. */

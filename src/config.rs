@@ -43,7 +43,8 @@ pub struct Config {
     /// keeps the NAT's mapping and notices when it changes, and answers have what they say (RFC 8445 section 5.1.1.1).
     pub stun_servers: Vec<String>,
     /// TURN servers that relay for the gateway itself, as the last resort for one behind a NAT that lets no viewer in:
-    /// `turn:host:port`, over UDP, each with a username and a credential; at most 8. The gateway keeps an allocation at the
+    /// `turn:host:port`, over UDP; `turn:host:port?transport=tcp`; `turns:host:port`, over TLS (RFC 7065; the default ports
+    /// are 3478 and 5349); each with a username and a credential; at most 8. The gateway keeps an allocation at the
     /// first that gives one, answers offers with its address as well, and lets in viewers from the addresses of their
     /// candidates and of their requests. Viewers do not get these credentials.
     pub turn_servers: Vec<IceServer>,
@@ -74,6 +75,11 @@ pub struct IceServer {
     pub username: Option<String>,
     /// The password for `username`.
     pub credential: Option<String>,
+    /// For `turns` in [`Config::turn_servers`]: trust certificates of these authorities only, in PEM. `None`: those that the
+    /// system trusts.
+    pub tls_ca: Option<String>,
+    /// The same: trust this certificate only, by its SHA-256 in hexadecimal, with or without colons.
+    pub tls_fingerprint: Option<String>,
 }
 
 impl fmt::Debug for IceServer {

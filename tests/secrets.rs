@@ -265,6 +265,7 @@ fn the_password_for_a_turn_server_is_neither_logged_nor_said() {
             url: format!("turn:{}", server.local_addr().unwrap()),
             username: Some("gateway".to_owned()),
             credential: Some(PASSWORD.to_owned()),
+            ..IceServer::default()
         }],
         ..Config::default()
     })

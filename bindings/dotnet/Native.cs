@@ -406,6 +406,8 @@ namespace RtspWebrtcGateway
         public IntPtr Url;
         public IntPtr Username;
         public IntPtr Credential;
+        public IntPtr TlsCa;
+        public IntPtr TlsFingerprint;
     }
 
     [StructLayout(LayoutKind.Sequential)]

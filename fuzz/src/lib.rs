@@ -35,6 +35,7 @@ mod stage;
 mod stun;
 mod stun_server;
 mod turn;
+mod turn_server;
 mod video;
 mod wall;
 mod whep;
@@ -132,6 +133,7 @@ targets! {
     STUN_SERVER = "stun_server", stun_server::stun_server, TEXT, 100_000;
     TCP_FRAMING = "tcp_framing", framing::tcp_framing, TEXT, 200_000;
     TURN = "turn", turn::turn, SESSION, 50_000;
+    TURN_SERVER = "turn_server", turn_server::turn_server, SESSION, 20_000;
     DTLS = "dtls", dtls::dtls, HANDSHAKE, 500;
     RTCP = "rtcp", rtcp::rtcp, SESSION, 10_000;
     SCTP = "sctp", sctp::sctp, SESSION, 20_000;

@@ -15,7 +15,7 @@ pub fn stun_server(data: &[u8]) {
     let mut poll = |client: &mut Client| client.poll(now, &mut random).ok().flatten();
     assert!(matches!(poll(&mut client), Some(Action::Resolve(0, _))));
     client.resolved(now, 0, Ok(&[server]));
-    let Some(Action::Send(to, request)) = poll(&mut client) else {
+    let Some(Action::Send(to, None, request)) = poll(&mut client) else {
         unreachable!("it asks");
     };
     assert_eq!(to, server);

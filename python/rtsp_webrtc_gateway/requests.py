@@ -30,6 +30,8 @@ def _ice_servers(servers: Iterable[IceServer]) -> ctypes.Array[_ice_server]:
             url=_text(server.url),
             username=_text(server.username),
             credential=_text(server.credential),
+            tls_ca=_text(server.tls_ca),
+            tls_fingerprint=_text(server.tls_fingerprint),
         )
         for server in servers
     ]

@@ -31,11 +31,14 @@ from .library import _enum, call
 
 @dataclass(frozen=True)
 class IceServer:
-    """A STUN or TURN server for viewers."""
+    """A STUN or TURN server for viewers, or one that relays for the gateway (turn_servers): tls_ca (PEM) and
+    tls_fingerprint say which certificates that trusts over TLS."""
 
     url: str
     username: str | None = None
     credential: str | None = None
+    tls_ca: str | None = None
+    tls_fingerprint: str | None = None
 
 
 @dataclass(frozen=True)

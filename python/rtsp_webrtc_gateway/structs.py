@@ -50,6 +50,8 @@ class _ice_server(Structure):
         ("url", c_char_p),
         ("username", c_char_p),
         ("credential", c_char_p),
+        ("tls_ca", c_char_p),
+        ("tls_fingerprint", c_char_p),
     ]
 
 

@@ -182,8 +182,10 @@ pub struct rtsp_webrtc_gateway_config {
     /// Instead of CONFIG_ICE_TCP: the descriptor of a TCP socket that listens, on any port. As udp_fd. 0: none.
     pub tcp_fd: i32,
     /// TURN servers that relay for the gateway itself, as the last resort for one behind a NAT that lets no
-    /// viewer in: "turn:turn.example.com:3478", over UDP, with username and credential, which viewers do not
-    /// get. The gateway keeps an allocation at the first of them that gives one, and the answers to offers
+    /// viewer in, with username and credential, which viewers do not get: "turn:turn.example.com:3478" over
+    /// UDP; where the network lets no UDP out, "turn:turn.example.com:3478?transport=tcp", or
+    /// "turns:turn.example.com:5349" over TLS (RFC 7065; these are the default ports), whose certificate has to
+    /// be trusted: see tls_ca and tls_fingerprint of the element. The gateway keeps an allocation at the first of them that gives one, and the answers to offers
     /// have its address as well; browsers use it only where no other works. The server lets in viewers from
     /// the addresses of their candidates, in offers and PATCH requests, and of their peer. What is wrong with
     /// one is told in the log and by state_json(). May be NULL if turn_servers_len is 0.

@@ -20,6 +20,12 @@ pub struct rtsp_webrtc_gateway_ice_server {
     /// Password, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN. It is
     /// sent to viewers, unless it is one of config.turn_servers, and it is never logged.
     pub credential: *const c_char,
+    /// For "turns:" in config.turn_servers: trust certificates of these authorities only, in PEM.
+    /// NULL: those that the system trusts, or tls_fingerprint.
+    pub tls_ca: *const c_char,
+    /// The same: trust this certificate only, by its SHA-256: 64 hexadecimal digits, with or without
+    /// colons. NULL: see tls_ca.
+    pub tls_fingerprint: *const c_char,
 }
 sized_struct!(
     rtsp_webrtc_gateway_ice_server,
@@ -38,17 +44,24 @@ pub(super) unsafe fn ice_servers(
     let servers = unsafe { read_array(servers, len, "an array of ice_server") }?;
     let server = |server: &rtsp_webrtc_gateway_ice_server| {
         // SAFETY: this function's contract.
-        let (url, username, credential) = unsafe {
+        let (url, username, credential, tls_ca, tls_fingerprint) = unsafe {
             (
                 required_str(server.url, "the url of an ice_server")?,
                 optional_str(server.username, "the username of an ice_server")?,
                 optional_str(server.credential, "the credential of an ice_server")?,
+                optional_str(server.tls_ca, "the tls_ca of an ice_server")?,
+                optional_str(
+                    server.tls_fingerprint,
+                    "the tls_fingerprint of an ice_server",
+                )?,
             )
         };
         Ok(IceServer {
             url: url.to_owned(),
             username: username.map(str::to_owned),
             credential: credential.map(str::to_owned),
+            tls_ca: tls_ca.map(str::to_owned),
+            tls_fingerprint: tls_fingerprint.map(str::to_owned),
         })
     };
     servers.iter().map(server).collect()

@@ -151,7 +151,7 @@ impl Handle {
         let stranger = Stranger {
             parts: Parts {
                 socket,
-                tls: tls.map(Box::new),
+                tls: tls.map(|tls| Box::new(tls.into())),
             },
             address,
             read,

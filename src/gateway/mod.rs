@@ -46,6 +46,7 @@ use crate::random;
 use crate::session::dtls::Certificate;
 use crate::session::turn;
 use crate::session::{PathMemory, WallClock};
+use crate::source::Trust;
 use crate::stun;
 use crate::tuning::Tuning;
 use crate::whep::http::Origins;
@@ -111,6 +112,12 @@ impl Gateway {
             )
         });
         let turn_servers = stun::allocation::Server::parse_all(turn_servers)?;
+        let trusts = config.turn_servers.iter().map(|server| {
+            let (ca, pin) = (&server.tls_ca, &server.tls_fingerprint);
+            Trust::of(ca.as_deref(), pin.as_deref(), false)
+        });
+        let trusts = trusts.collect::<Result<Vec<_>>>()?;
+        let turn_servers = turn_servers.into_iter().zip(trusts).collect();
         let interfaces = Arc::new(Interfaces::new(Rules::new(&config.interfaces)?));
         let (socket, listener) = bind(&mut config, &tuning)?;
         let socket = Arc::new(socket);

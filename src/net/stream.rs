@@ -1,23 +1,25 @@
 //! A TCP connection, perhaps encrypted, that is read and written as far as it goes without waiting.
 
-use std::cell::RefCell;
 use std::io::{self, IoSlice, Read, Write};
 
+use parking_lot::Mutex;
 use tokio::io::{Interest, Ready};
 use tokio::net::TcpStream;
-use tokio_rustls::rustls::ServerConnection;
+use tokio_rustls::rustls::Connection;
 
 /// A connection on its way to another thread.
 pub struct Parts {
     pub socket: std::net::TcpStream,
     /// If it is encrypted; the handshake is done, and all that has come is read.
-    pub tls: Option<Box<ServerConnection>>,
+    pub tls: Option<Box<Connection>>,
 }
 
-/// A connection of this thread.
+/// A connection that this thread waits for.
+#[derive(Debug)]
 pub struct Stream {
     socket: TcpStream,
-    tls: Option<RefCell<Box<ServerConnection>>>,
+    /// Nobody waits for this lock: whoever may read and write is one at a time.
+    tls: Option<Mutex<Box<Connection>>>,
 }
 
 impl Stream {
@@ -27,14 +29,14 @@ impl Stream {
         let tls = parts.tls.map(|mut tls| {
             // What is written is bounded by what others write at once.
             tls.set_buffer_limit(None);
-            RefCell::new(tls)
+            Mutex::new(tls)
         });
         Ok(Stream { socket, tls })
     }
 
     /// Gives it to another thread. What has been decrypted already is appended to `read`: the socket would not tell.
     pub fn into_parts(self, read: &mut Vec<u8>) -> io::Result<Parts> {
-        let mut tls = self.tls.map(RefCell::into_inner);
+        let mut tls = self.tls.map(Mutex::into_inner);
         if let Some(tls) = &mut tls {
             // It says at the end that no more is there.
             let _ = tls.reader().read_to_end(read);
@@ -60,7 +62,7 @@ impl Stream {
         let Some(tls) = &self.tls else {
             return self.socket.try_read(buffer);
         };
-        let tls = &mut **tls.borrow_mut();
+        let tls = &mut **tls.lock();
         loop {
             match tls.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -83,7 +85,7 @@ impl Stream {
         if !self.flush()? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let written = tls.borrow_mut().writer().write_vectored(pieces)?;
+        let written = tls.lock().writer().write_vectored(pieces)?;
         self.flush()?;
         Ok(written)
     }
@@ -93,12 +95,18 @@ impl Stream {
         self.try_write_vectored(&[IoSlice::new(piece)])
     }
 
+    /// Whether nothing is left of what was written.
+    pub fn is_flushed(&self) -> bool {
+        let mut tls = self.tls.iter();
+        tls.all(|tls| !tls.lock().wants_write())
+    }
+
     /// Writes what is left of what was written. False if some is still left.
     pub fn flush(&self) -> io::Result<bool> {
         let Some(tls) = &self.tls else {
             return Ok(true);
         };
-        let tls = &mut **tls.borrow_mut();
+        let tls = &mut **tls.lock();
         while tls.wants_write() {
             match tls.write_tls(&mut Wire(&self.socket)) {
                 Ok(_) => {}

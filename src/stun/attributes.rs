@@ -34,6 +34,20 @@ pub fn address(message: &Message, kind: AttrType) -> Option<SocketAddr> {
     Some(SocketAddr::new(address.ip.to_canonical(), address.port))
 }
 
+/// All addresses of this type; `None` if one is none.
+pub fn addresses(message: &Message, kind: AttrType) -> Option<Vec<SocketAddr>> {
+    let attributes = message.attributes.0.iter();
+    let of_kind = attributes.filter(|attribute| attribute.typ == kind);
+    of_kind
+        .map(|attribute| {
+            let mut one = Message::new();
+            one.transaction_id = message.transaction_id;
+            one.attributes.0.push(attribute.clone());
+            address(&one, kind)
+        })
+        .collect()
+}
+
 /// A lifetime, in seconds.
 pub fn lifetime(message: &Message) -> Option<u32> {
     let value = value(message, ATTR_LIFETIME)?;

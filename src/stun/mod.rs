@@ -6,6 +6,7 @@ pub mod allocation;
 pub mod attributes;
 mod server;
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -36,11 +37,13 @@ const RETRY: Duration = Duration::from_secs(30);
 
 /// What is to be done now.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Look up the name of the server with this number, and call [`Client::resolved`].
+pub enum Action<Other = Infallible> {
+    /// Look up the name of the server with this number, and tell the client.
     Resolve(usize, Name),
-    /// Send a datagram from the media socket.
-    Send(SocketAddr, [u8; MESSAGE_HEADER_SIZE]),
+    /// Send a datagram from the media socket; from this address of ours, if it has to be that one.
+    Send(SocketAddr, Option<IpAddr>, Vec<u8>),
+    /// Something that only this client asks for.
+    Other(Other),
 }
 
 /// What is known of a server, or of one of its addresses.
@@ -127,7 +130,7 @@ impl Client {
                     continue;
                 }
                 let request = question.ask(now, random)?;
-                return Ok(Some(Action::Send(question.to, request)));
+                return Ok(Some(Action::Send(question.to, None, request.to_vec())));
             }
         }
         self.note();

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::error::{Error, Result, Status};
 
 /// RFC 8489 section 8.
-const DEFAULT_PORT: u16 = 3478;
+pub const DEFAULT_PORT: u16 = 3478;
 /// Servers at most, and characters of a name (RFC 1035 section 2.3.4).
 const MAX_SERVERS: usize = 8;
 const MAX_HOST: usize = 255;
@@ -15,7 +15,7 @@ const MAX_HOST: usize = 255;
 pub struct Name {
     /// A name or an IP address.
     pub host: String,
-    /// Of UDP.
+    /// Of its transport.
     pub port: u16,
 }
 
@@ -40,6 +40,11 @@ impl Name {
 
     /// The same, of one.
     pub fn parse(server: &str) -> Option<Name> {
+        Name::parse_or(server, DEFAULT_PORT)
+    }
+
+    /// The same, with another port where none is named.
+    pub fn parse_or(server: &str, default_port: u16) -> Option<Name> {
         let (host, port) = match server.strip_prefix('[') {
             Some(rest) => {
                 let (host, rest) = rest.split_once(']')?;
@@ -57,7 +62,7 @@ impl Name {
         };
         let port = match port {
             Some(port) => port.parse().ok().filter(|&port| port != 0)?,
-            None => DEFAULT_PORT,
+            None => default_port,
         };
         let is_name = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
         let good = !host.is_empty() && host.len() <= MAX_HOST && host.chars().all(is_name);

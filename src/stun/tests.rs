@@ -58,10 +58,12 @@ impl World {
     }
 
     /// Lets time pass until there is a question to this server.
-    fn question(&mut self, to: &str) -> [u8; MESSAGE_HEADER_SIZE] {
+    fn question(&mut self, to: &str) -> Vec<u8> {
         for _ in 0..1000 {
             match self.poll() {
-                Some(Action::Send(server, request)) if server == address(to) => return request,
+                Some(Action::Send(server, None, request)) if server == address(to) => {
+                    return request;
+                }
                 Some(_) => {}
                 None => self.now = self.client.next_due().unwrap().max(self.now),
             }
@@ -143,7 +145,7 @@ fn what_is_lost_is_asked_again_and_in_the_end_the_reason_is_told() {
     let first = world.question(SERVER);
     while world.client.reports()[0].message.is_empty() {
         match world.poll() {
-            Some(Action::Send(_, request)) => {
+            Some(Action::Send(_, None, request)) => {
                 assert_eq!(request, first, "the same question");
                 times.push((world.now - world.start).as_millis());
             }
@@ -274,7 +276,7 @@ fn a_name_that_is_not_known_is_looked_up_again() {
     let found = [SERVER, OTHER, "[2001:db8::3]:3478"].map(address);
     client.resolved(now, 0, Ok(&found));
     let mut asked = Vec::new();
-    while let Some(Action::Send(to, _)) = client.poll(now, &mut random).unwrap() {
+    while let Some(Action::Send(to, ..)) = client.poll(now, &mut random).unwrap() {
         asked.push(to);
     }
     assert_eq!(asked, [found[0], found[2]]);

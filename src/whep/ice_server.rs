@@ -77,6 +77,7 @@ mod tests {
             url: url.to_owned(),
             username: credentials.map(|(username, _)| username.to_owned()),
             credential: credentials.map(|(_, credential)| credential.to_owned()),
+            ..IceServer::default()
         }
     }
 

@@ -42,11 +42,12 @@ pub(super) async fn watch(core: Rc<RefCell<Core>>) {
         if now != known {
             log::info!("the addresses of this host are now {:?}", now.offered);
             let gone = known.present.iter().filter(|ip| !now.present.contains(ip));
-            core.borrow().tell_gone(&gone.copied().collect());
+            let gone = gone.copied().collect();
+            core.borrow().tell_gone(&gone);
             known = now;
             core.borrow().context.reflexive.ask_anew();
             if let Some(own) = &core.borrow().context.allocation {
-                own.look_again();
+                own.host_changed(&gone);
             }
         }
     }

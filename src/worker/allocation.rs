@@ -1,33 +1,49 @@
 //! Keeps the gateway's own allocation at a TURN server, and is the way to viewers through it. The first worker asks, from the
-//! socket of all media, and hears; all workers send.
+//! socket of all media or over a connection, and hears; all workers send.
 
 use std::cell::RefCell;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::admission;
 use super::command::Command;
+use super::core::Core;
+use super::demux::Demux;
+use super::keeper::{Asks, Keeper};
 use super::registry::SessionLocation;
 use super::relays::send_framed;
 use super::routes::Routes;
+use super::server_link::{Dial, ServerLink};
 use super::thread::Peers;
+use crate::error::Result;
 use crate::net::Socket;
 use crate::random;
 use crate::sdp::answer::Reflexive;
 use crate::session::WouldBlock;
 use crate::session::framing::Wrap;
-use crate::source::lookup;
-use crate::stun::Name;
-use crate::stun::allocation::{Action, Allocated, Channels, Client, Heard, Report, Server};
+use crate::source::Trust;
+use crate::stun::Action;
+use crate::stun::allocation::{
+    Allocated, Asker, Channels, Client, Heard, OPENING, Origin, Report, Server, Transport, Wire,
+};
+
+/// The port of an address that stands for none (RFC 8839 section 5.1): nobody is at it.
+const DISCARD: u16 = 9;
 
 /// The gateway's own allocation.
 pub struct OwnAllocation {
-    client: Mutex<Client>,
-    /// The client has something new to do.
-    news: Notify,
+    keeper: Arc<Keeper<Client>>,
+    /// How to connect to each server.
+    dials: Vec<Dial>,
+    /// The connection to the server, if there is one.
+    link: Mutex<Option<Arc<ServerLink>>>,
+    /// What was allocated has been given back.
+    over: Notify,
     /// Which session owns which address beyond the server.
     pub routes: Routes,
 }
@@ -35,131 +51,222 @@ pub struct OwnAllocation {
 /// How datagrams go to viewers beyond the server: every worker has the latest.
 #[derive(Debug, Default)]
 pub struct ServerWay {
-    server: Option<SocketAddr>,
+    /// The server, and our address that it knows.
+    server: Option<(SocketAddr, Option<IpAddr>)>,
+    /// The connection to it, if that is the way.
+    link: Option<Arc<ServerLink>>,
     channels: Channels,
+    /// How often something had been allocated.
+    changes: u64,
 }
 
 impl OwnAllocation {
-    /// At the first of these servers that gives one; `None` without any.
-    pub fn new(now: Instant, servers: Vec<Server>) -> Option<OwnAllocation> {
+    /// At the first of these servers that gives one; `None` without any. With each, whom to trust over TLS.
+    pub fn new(now: Instant, servers: Vec<(Server, Trust)>) -> Option<OwnAllocation> {
+        let dial = |(server, trust): &(Server, Trust)| Dial {
+            host: server.name.host.clone(),
+            tls: (server.transport == Transport::Tls).then(|| trust.clone()),
+        };
+        let dials = servers.iter().map(dial).collect();
+        let servers: Vec<_> = servers.into_iter().map(|(server, _)| server).collect();
         (!servers.is_empty()).then(|| OwnAllocation {
-            client: Mutex::new(Client::new(now, servers)),
-            news: Notify::new(),
+            keeper: Arc::new(Keeper::new(Client::new(now, servers))),
+            dials,
+            link: Mutex::default(),
+            over: Notify::new(),
             routes: Routes::default(),
         })
     }
 
     /// Where viewers reach the gateway through the server.
-    pub fn relayed(&self) -> Option<Reflexive> {
-        let allocated = self.client.lock().allocated()?;
-        Some(Reflexive {
-            public: allocated.relayed,
-            base: allocated.mapped,
-        })
+    pub fn relayed(&self) -> Vec<Reflexive> {
+        let Some(allocated) = self.keeper.client().allocated() else {
+            return Vec::new();
+        };
+        let mapped = allocated.mapped;
+        let of_family = |public: SocketAddr| Reflexive {
+            public,
+            base: match (public, mapped) {
+                (SocketAddr::V4(_), SocketAddr::V6(_)) => (Ipv4Addr::UNSPECIFIED, DISCARD).into(),
+                (SocketAddr::V6(_), SocketAddr::V4(_)) => (Ipv6Addr::UNSPECIFIED, DISCARD).into(),
+                _ => mapped,
+            },
+        };
+        allocated.relayed().map(of_family).collect()
     }
 
     /// The `Link` header by which viewers learn at the same server where they come from: it lets in those alone whom it
-    /// was told of.
+    /// was told of. One that is reached over TLS may speak STUN at another port, or not at all.
     pub(super) fn stun_link(&self) -> Option<String> {
-        let client = self.client.lock();
-        let name = client.allocated().and_then(|_| client.server())?;
-        Some(format!("<stun:{name}>; rel=\"ice-server\""))
+        let client = self.keeper.client();
+        let server = client.allocated().and_then(|_| client.server())?;
+        let stuns = server.transport != Transport::Tls;
+        stuns.then(|| format!("<stun:{}>; rel=\"ice-server\"", server.name))
     }
 
     /// Whether that is at this address.
     pub(super) fn is_at(&self, ip: IpAddr) -> bool {
-        self.relayed().is_some_and(|known| known.public.ip() == ip)
+        let relayed = self.relayed();
+        relayed.iter().any(|known| known.public.ip() == ip)
     }
 
     /// What is known of each server.
     pub fn reports(&self) -> Vec<Report> {
-        self.client.lock().reports()
+        self.keeper.client().reports()
     }
 
     /// How often something was allocated.
     pub fn changes(&self) -> u64 {
-        self.client.lock().changes()
+        self.keeper.client().changes()
     }
 
-    /// Takes a datagram if it is the server's.
-    pub(super) fn take<'a>(&self, from: SocketAddr, datagram: &'a [u8]) -> Heard<'a> {
+    /// Takes a datagram if it is the server's. `local`: our address that it was sent to.
+    pub(super) fn take<'a>(
+        &self,
+        from: SocketAddr,
+        local: Option<IpAddr>,
+        datagram: &'a [u8],
+    ) -> Heard<'a> {
         if !may_be_server(datagram) {
             return Heard::Nothing;
         }
-        let heard = self.client.lock().handle(Instant::now(), from, datagram);
+        self.hear(Origin::Udp(from, local), datagram)
+    }
+
+    fn hear<'a>(&self, from: Origin, datagram: &'a [u8]) -> Heard<'a> {
+        let now = Instant::now();
+        let heard = self.keeper.client().handle(now, from, datagram);
         if matches!(heard, Heard::Taken) {
-            self.news.notify_one();
+            self.keeper.wake();
         }
         heard
     }
 
-    /// A viewer may come from these addresses soon.
-    pub(super) fn permit(&self, ips: impl IntoIterator<Item = IpAddr>) {
-        self.client.lock().permit(Instant::now(), ips);
-        self.news.notify_one();
+    /// The viewer of a session may come from these addresses soon; `peer`: what the host says of it.
+    pub(super) fn permit(
+        &self,
+        place: SessionLocation,
+        peer: Option<&str>,
+        ips: impl IntoIterator<Item = IpAddr>,
+    ) {
+        let asker = Asker {
+            peer: admission::peer(peer).into(),
+            session: number(place),
+        };
+        self.keeper
+            .tell(|client| client.permit(Instant::now(), &asker, ips));
     }
 
-    /// The host's own addresses have changed.
-    pub(super) fn look_again(&self) {
-        self.client.lock().look_again(Instant::now());
-        self.news.notify_one();
+    /// The host's own addresses have changed, and these are gone.
+    pub(super) fn host_changed(&self, gone: &[IpAddr]) {
+        self.keeper
+            .tell(|client| client.host_changed(Instant::now(), gone));
     }
 
-    /// Keeps it for as long as it is polled.
-    pub(super) async fn keep(self: Arc<Self>, socket: Arc<Socket>, peers: Peers) {
-        let (mut said, mut before) = (Vec::new(), None);
-        loop {
-            while let Some(action) = self.poll() {
-                match action {
-                    // Repeated if it does not leave.
-                    Action::Send(to, request) => {
-                        let _ = socket.send(to, None, &request, request.len());
-                    }
-                    Action::Resolve(name) => {
-                        let own = Arc::clone(&self);
-                        tokio::task::spawn_local(async move { own.resolve(&name).await });
-                    }
-                }
-            }
-            self.tell(&peers, &mut before);
-            self.complain(&mut said);
-            let due = self.client.lock().next_due();
-            match due {
-                Some(due) => tokio::select! {
-                    () = tokio::time::sleep_until(due.into()) => {}
-                    () = self.news.notified() => {}
-                },
-                None => self.news.notified().await,
-            }
+    /// Gives back what is allocated, and allocates nothing more.
+    pub(super) fn end(&self) {
+        self.keeper.tell(Client::end);
+    }
+
+    /// Waits until it is given back.
+    pub(super) async fn ended(&self) {
+        while !self.keeper.client().is_over() {
+            self.over.notified().await;
         }
     }
 
-    fn poll(&self) -> Option<Action> {
-        let action = self.client.lock().poll(Instant::now(), &mut random::number);
-        action.unwrap_or_else(|error| {
-            log::error!("cannot ask TURN servers: {error}");
-            None
-        })
+    /// Keeps it for as long as it is polled.
+    pub(super) async fn keep(self: Arc<Self>, core: Rc<RefCell<Core>>, demux: Arc<Demux>) {
+        let keeper = Arc::clone(&self.keeper);
+        let (socket, peers) = {
+            let context = &core.borrow().context;
+            (Arc::clone(&context.socket), context.peers.clone())
+        };
+        let mut before = None;
+        let act = |wire| match wire {
+            Wire::Open { id, to, server } => {
+                let (own, core) = (Arc::clone(&self), Rc::clone(&core));
+                let demux = Arc::clone(&demux);
+                tokio::task::spawn_local(async move {
+                    own.connect(id, to, server, &core, &demux).await;
+                });
+            }
+            Wire::Write(id, request) => {
+                let link = self.link.lock();
+                if let Some(link) = link.as_ref().filter(|link| link.id == id) {
+                    link.request(&request);
+                }
+            }
+        };
+        keeper
+            .keep(&socket, act, || self.settled(&peers, &mut before))
+            .await;
     }
 
-    async fn resolve(&self, name: &Name) {
-        let found = lookup(&name.host, name.port).await;
-        let found = found.map_err(|error| error.to_string());
-        let found = found.as_deref().map_err(Clone::clone);
-        self.client.lock().resolved(Instant::now(), found);
-        self.news.notify_one();
+    /// Connects to a server, and hears what comes over the connection until it ends.
+    async fn connect(
+        &self,
+        id: u64,
+        to: SocketAddr,
+        server: usize,
+        core: &RefCell<Core>,
+        demux: &Demux,
+    ) {
+        let Some(dial) = self.dials.get(server) else {
+            return;
+        };
+        let opened = tokio::time::timeout(OPENING, ServerLink::open(id, to, dial));
+        let link = match opened.await {
+            Ok(Ok(link)) => Arc::new(link),
+            Ok(Err(why)) => {
+                self.keeper
+                    .tell(|client| client.connected(Instant::now(), id, Err(why)));
+                return;
+            }
+            // The client has given up by itself.
+            Err(_) => return,
+        };
+        if self.keeper.client().connection() != Some(id) {
+            // It wants another one by now.
+            return;
+        }
+        *self.link.lock() = Some(Arc::clone(&link));
+        self.keeper
+            .tell(|client| client.connected(Instant::now(), id, Ok(link.local)));
+        let heard = |message: &[u8]| {
+            if let Heard::Data(peer, contents) = self.hear(Origin::Connection(id), message) {
+                let core = &mut *core.borrow_mut();
+                let begun = Instant::now();
+                demux.through_server(peer, &contents, |datagram| core.datagram(&datagram));
+                core.datagrams_took(begun.elapsed());
+                core.rearmed.ring();
+            }
+        };
+        let why = link.serve(heard).await;
+        self.link.lock().take_if(|known| known.id == id);
+        self.keeper
+            .tell(|client| client.disconnected(Instant::now(), id, &why));
     }
 
-    /// Tells all workers how to send from now on, if that has changed.
-    fn tell(&self, peers: &Peers, before: &mut Option<Allocated>) {
-        let mut client = self.client.lock();
+    /// The client has nothing more to do for now.
+    fn settled(&self, peers: &Peers, before: &mut Option<Allocated>) {
+        let mut client = self.keeper.client();
+        let current = client.connection();
+        if let Some(link) = self.link.lock().take_if(|link| Some(link.id) != current) {
+            link.close();
+        }
+        if client.is_over() {
+            self.over.notify_one();
+        }
         if !client.take_change() {
             return;
         }
         let allocated = client.allocated();
         let way = Arc::new(ServerWay {
-            server: allocated.map(|known| known.server),
-            channels: client.channels(),
+            server: allocated.map(|known| (known.server, known.local)),
+            link: allocated.and_then(|_| self.link.lock().clone()),
+            channels: client.channels(Instant::now()),
+            changes: client.changes(),
         });
         drop(client);
         let mut workers = 0..;
@@ -168,8 +275,8 @@ impl OwnAllocation {
         {}
         match allocated {
             Some(known) if allocated != *before => log::info!(
-                "a TURN server relays for this host: viewers are told {}",
-                known.relayed
+                "a TURN server relays for this host: viewers are told {:?}",
+                known.relayed().collect::<Vec<_>>()
             ),
             None if before.is_some() => {
                 log::info!("no TURN server relays for this host any more");
@@ -178,18 +285,41 @@ impl OwnAllocation {
         }
         *before = allocated;
     }
+}
 
-    /// Tells the log what is wrong with a server, once.
-    fn complain(&self, said: &mut Vec<Report>) {
-        let reports = self.reports().into_iter();
-        let wrong: Vec<_> = reports
-            .filter(|report| !report.message.is_empty())
-            .collect();
-        for report in wrong.iter().filter(|wrong| !said.contains(wrong)) {
-            log::warn!("TURN server {}: {}", report.server, report.message);
-        }
-        *said = wrong;
+impl Asks for Client {
+    const PROTOCOL: &str = "TURN";
+    type Other = Wire;
+
+    fn poll(&mut self, now: Instant) -> Result<Option<Action<Wire>>> {
+        Client::poll(self, now, &mut random::number)
     }
+
+    fn next_due(&self) -> Option<Instant> {
+        Client::next_due(self)
+    }
+
+    fn resolved(
+        &mut self,
+        now: Instant,
+        number: usize,
+        found: std::result::Result<&[SocketAddr], String>,
+    ) {
+        Client::resolved(self, now, number, found);
+    }
+
+    fn wrong(&self) -> Vec<(String, String)> {
+        let reports = self.reports().into_iter();
+        let wrong = reports.filter(|report| !report.message.is_empty());
+        wrong
+            .map(|report| (report.server, report.message))
+            .collect()
+    }
+}
+
+/// A session as the client knows it.
+fn number(place: SessionLocation) -> u64 {
+    (place.worker as u64) << 32 | place.row as u64
 }
 
 /// Whether a datagram is channel data, a Data indication or a response of TURN: what viewers send is none of these.
@@ -210,11 +340,22 @@ pub(super) struct ByServer {
     buffer: RefCell<Vec<u8>>,
 }
 
+/// An address beyond the server that a viewer has answered from, whether media goes there, and how often something had been
+/// allocated by then.
+pub(super) type Beyond = (SocketAddr, bool, u64);
+
 impl ByServer {
     pub(super) fn new(own: Option<Arc<OwnAllocation>>) -> ByServer {
         ByServer {
             own,
             ..ByServer::default()
+        }
+    }
+
+    fn wrap(&self, to: SocketAddr) -> Wrap {
+        match self.way.channels.get(&to) {
+            Some(&number) => Wrap::Channel(number),
+            None => Wrap::Send(to),
         }
     }
 
@@ -225,43 +366,54 @@ impl ByServer {
         to: SocketAddr,
         contents: &[u8],
         segment: usize,
-    ) -> Result<(), WouldBlock> {
+    ) -> std::result::Result<(), WouldBlock> {
+        let wrap = self.wrap(to);
+        if let Some(link) = &self.way.link {
+            return link.send(wrap, contents, segment);
+        }
         let Some(server) = self.way.server else {
             return Ok(());
         };
-        let wrap = match self.way.channels.get(&to) {
-            Some(&number) => Wrap::Channel(number),
-            None => Wrap::Send(to),
-        };
         let buffer = &mut *self.buffer.borrow_mut();
-        send_framed(by, (server, None), (wrap, buffer), contents, segment)
+        send_framed(by, server, (wrap, buffer), contents, segment)
     }
 
-    /// A viewer is there; `proven`: it has answered.
+    /// Sends a datagram that is no media. True if that is done: over UDP it leaves as media does.
+    pub(super) fn control(&self, to: SocketAddr, datagram: &[u8]) -> bool {
+        let link = self.way.link.as_ref();
+        link.inspect(|link| link.control(self.wrap(to), datagram))
+            .is_some()
+    }
+
+    /// A viewer is there; `proven`: it has answered, and is let in for as long as it is there.
     pub(super) fn bound(&self, peer: SocketAddr, proven: bool, place: SessionLocation) {
-        let Some(own) = &self.own else {
-            return;
-        };
-        match proven {
-            true => {
-                own.routes.own(peer, place);
-                if own.client.lock().bind(Instant::now(), peer) {
-                    own.news.notify_one();
-                }
+        if let Some(own) = &self.own {
+            match proven {
+                true => own.routes.own(peer, place),
+                false => own.routes.claim(peer, place),
             }
-            false => own.routes.claim(peer, place),
         }
     }
 
     /// It is there no longer.
     pub(super) fn release(&self, peer: SocketAddr, place: SessionLocation) {
-        let Some(own) = &self.own else {
-            return;
-        };
-        own.routes.release(peer, place);
-        if own.routes.find(peer).is_none() {
-            own.client.lock().release(peer);
-            own.news.notify_one();
+        if let Some(own) = &self.own {
+            own.routes.release(peer, place);
+            own.keeper
+                .tell(|client| client.release(peer, number(place)));
+        }
+    }
+
+    /// Such an address, as of what is allocated now.
+    pub(super) fn beyond(&self, peer: SocketAddr, watched: bool) -> Beyond {
+        (peer, watched, self.way.changes)
+    }
+
+    /// A viewer is let in there from now on; where media goes, with a channel.
+    pub(super) fn hold(&self, (peer, watched, _): Beyond, place: SessionLocation) {
+        if let Some(own) = &self.own {
+            own.keeper
+                .tell(|client| client.hold(Instant::now(), peer, number(place), watched));
         }
     }
 }

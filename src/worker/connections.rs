@@ -25,6 +25,7 @@ use super::callers::Caller;
 use super::core::Core;
 use super::demux::Datagram;
 use super::local_ice::{LocalCandidates, relayed_address};
+use super::pending::Pending;
 use super::relays::{self, Relays};
 use crate::ids;
 use crate::limit::Connection as Seat;
@@ -36,8 +37,6 @@ use crate::state::SessionId;
 
 /// Bytes that are read at once: then others have their turn.
 const READ: usize = 16 << 10;
-/// Bytes that are kept for a connection at most: the rest of a run, and what is no media.
-const KEPT: usize = 96 << 10;
 
 /// All connections of a worker, and what is a path like them.
 pub(super) struct Connections {
@@ -69,8 +68,7 @@ struct Connection {
     /// The session that it asks for, and its row.
     session: SessionId,
     row: usize,
-    /// What has begun to leave, and what is no media.
-    kept: RefCell<Vec<u8>>,
+    pending: RefCell<Pending>,
     /// It takes nothing; its task waits until it does.
     full: Cell<bool>,
     /// Its place among the strangers, until a check came that was authentic.
@@ -137,31 +135,16 @@ impl Connection {
         contents: &[u8],
         segment: usize,
     ) -> Result<(), WouldBlock> {
-        let kept = &mut *self.kept.borrow_mut();
-        if !self.flush(kept) {
-            return Err(WouldBlock);
-        }
         let frames = self.wrap(local);
         let Some(frames) = frames.and_then(|wrap| Frames::new(contents, segment, wrap)) else {
             return Ok(());
         };
-        match frames.write(|pieces| self.stream.try_write_vectored(pieces)) {
-            Ok(written) => {
-                if written < frames.size() {
-                    frames.append_rest(written, kept);
-                    self.wait_for_room();
-                } else {
-                    self.flush(kept);
-                }
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.wait_for_room();
-                Err(WouldBlock)
-            }
-            // Its task finds out.
-            Err(_) => Ok(()),
+        let pending = &mut *self.pending.borrow_mut();
+        let sent = pending.send(&self.stream, &frames);
+        if sent.is_err() || !pending.is_gone(&self.stream) {
+            self.wait_for_room();
         }
+        sent
     }
 
     /// How the viewer gets datagrams from this address of ours; `None` if it does not want them.
@@ -173,49 +156,26 @@ impl Connection {
     }
 
     fn control(&self, local: Option<IpAddr>, datagram: &[u8]) {
-        let kept = &mut *self.kept.borrow_mut();
         if let Some(wrap) = self.wrap(local)
             && let Some(frame) = Frames::new(datagram, datagram.len(), wrap)
-            && kept.len() + frame.size() <= KEPT
         {
-            frame.append_rest(0, kept);
-            self.flush(kept);
+            let pending = &mut *self.pending.borrow_mut();
+            pending.add(&self.stream, &frame);
+            self.note_room(pending);
         }
     }
 
     /// Sends a message of TURN.
     fn respond(&self, message: &[u8]) {
-        let kept = &mut *self.kept.borrow_mut();
-        if kept.len() + message.len() <= KEPT {
-            kept.extend_from_slice(message);
-            self.flush(kept);
-        }
+        let pending = &mut *self.pending.borrow_mut();
+        pending.add_raw(&self.stream, message);
+        self.note_room(pending);
     }
 
-    /// Sends what is kept. False if some is left.
-    fn flush(&self, kept: &mut Vec<u8>) -> bool {
-        let mut done = 0;
-        while let Some(rest) = kept.get(done..)
-            && !rest.is_empty()
-        {
-            match self.stream.try_write(rest) {
-                Ok(written @ 1..) => done += written,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    kept.drain(..done);
-                    self.wait_for_room();
-                    return false;
-                }
-                // Its task finds out.
-                Ok(0) | Err(_) => break,
-            }
-        }
-        // Few connections keep anything for long.
-        *kept = Vec::new();
-        let left = matches!(self.stream.flush(), Ok(false));
-        if left {
+    fn note_room(&self, pending: &Pending) {
+        if !pending.is_gone(&self.stream) {
             self.wait_for_room();
         }
-        !left
     }
 
     fn wait_for_room(&self) {
@@ -269,7 +229,11 @@ impl Core {
                 (Remote::Relay(relayed), Some(RefCell::new(relay)))
             }
         };
-        let viewer = core.borrow().viewers.get(caller.row).map(|viewer| viewer.id);
+        let viewer = core
+            .borrow()
+            .viewers
+            .get(caller.row)
+            .map(|viewer| viewer.id);
         let connection = Rc::new(Connection {
             stream,
             remote,
@@ -277,7 +241,7 @@ impl Core {
             relay,
             session: viewer.unwrap_or(SessionId(0)),
             row: caller.row,
-            kept: RefCell::default(),
+            pending: RefCell::default(),
             full: Cell::new(false),
             seat: RefCell::new(Some(Rc::new(caller.seat))),
             closed: Cell::new(false),
@@ -397,7 +361,8 @@ impl Core {
     /// A connection takes more again.
     fn has_room(&mut self, connection: &Connection) {
         connection.full.set(false);
-        if !connection.flush(&mut connection.kept.borrow_mut()) {
+        if !connection.pending.borrow_mut().flush(&connection.stream) {
+            connection.wait_for_room();
             return;
         }
         let begun = Instant::now();

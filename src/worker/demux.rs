@@ -145,17 +145,10 @@ impl Demux {
             return;
         }
         if let Some(own_allocation) = &self.allocation {
-            match own_allocation.take(remote, contents) {
+            match own_allocation.take(remote, local, contents) {
                 Heard::Nothing => {}
                 Heard::Taken => return,
-                Heard::Data(peer, contents) => {
-                    let known = own_allocation.routes.find(peer);
-                    let path = Path {
-                        remote: Remote::Server(peer),
-                        local: None,
-                    };
-                    return self.pass_on(place(&contents, known), known, path, &contents, own);
-                }
+                Heard::Data(peer, contents) => return self.through_server(peer, &contents, own),
             }
         }
         let known = match turn::is_message(contents) {
@@ -186,6 +179,22 @@ impl Demux {
             local,
         };
         self.pass_on(place, known, path, contents, own);
+    }
+
+    /// A datagram from this address has come through the TURN server.
+    pub fn through_server(
+        &self,
+        peer: SocketAddr,
+        contents: &[u8],
+        own: impl FnOnce(Datagram<&[u8]>),
+    ) {
+        let routes = self.allocation.as_ref().map(|own| &own.routes);
+        let known = routes.and_then(|routes| routes.find(peer));
+        let path = Path {
+            remote: Remote::Server(peer),
+            local: None,
+        };
+        self.pass_on(place(contents, known), known, path, contents, own);
     }
 
     /// Passes a datagram on to the session that is at `place`; `known`: the one that its source belongs to.

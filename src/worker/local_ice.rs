@@ -27,7 +27,7 @@ pub(super) struct LocalCandidates {
     hosts: Vec<SocketAddr>,
     reflexive: Vec<Reflexive>,
     tcp: Vec<SocketAddr>,
-    relayed: Option<Reflexive>,
+    relayed: Vec<Reflexive>,
 }
 
 impl LocalCandidates {
@@ -64,7 +64,10 @@ impl LocalCandidates {
             hosts,
             reflexive,
             tcp,
-            relayed: context.allocation.as_ref().and_then(|own| own.relayed()),
+            relayed: context
+                .allocation
+                .as_ref()
+                .map_or_else(Vec::new, |own| own.relayed()),
         }
     }
 
@@ -73,7 +76,7 @@ impl LocalCandidates {
             hosts: &self.hosts,
             reflexive: &self.reflexive,
             tcp: &self.tcp,
-            relayed: self.relayed,
+            relayed: &self.relayed,
         }
     }
 
@@ -133,6 +136,7 @@ pub(super) fn relay_links(
         url,
         username: Some(credentials.username.clone()),
         credential: Some(credentials.password.clone()),
+        ..IceServer::default()
     };
     // A URL that would break the header is left out.
     let links = urls

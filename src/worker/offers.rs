@@ -83,6 +83,8 @@ impl Core {
         let (sdp, session, countered) = match negotiated {
             Ok((offer, negotiated)) => {
                 let sdp = answer::answer(offer, &negotiated, &local);
+                let peer = request.posted.viewer.peer.as_deref();
+                self.let_in(location, peer, offer.candidates.iter().copied());
                 let session =
                     self.session(request.stream, location, local_ice, offer, negotiated, now);
                 (sdp, session?, None)
@@ -181,15 +183,25 @@ impl Core {
             posted.turn_url.as_deref(),
             (id, location),
         );
+        let peer = posted.viewer.peer.as_deref();
+        self.let_in(location, peer, peer.and_then(ip_of));
         let allocation = self.context.allocation.as_ref();
-        if let Some(own) = allocation {
-            let peer = posted.viewer.peer.as_deref().unwrap_or_default();
-            own.permit(ip_of(peer));
-        }
         let stun = allocation.and_then(|own| own.stun_link());
         let links = links.iter().cloned().chain(relay).chain(stun);
         response.headers.extend(links.map(|link| ("Link", link)));
         Ok(response)
+    }
+
+    /// The viewer of a session may come from these addresses to the gateway's TURN server; `peer`: what the host says of it.
+    pub(super) fn let_in(
+        &self,
+        location: SessionLocation,
+        peer: Option<&str>,
+        ips: impl IntoIterator<Item = IpAddr>,
+    ) {
+        if let Some(own) = &self.context.allocation {
+            own.permit(location, peer, ips);
+        }
     }
 
     /// The viewer of a counter-offer has answered it.
@@ -208,6 +220,7 @@ impl Core {
             ));
         };
         let (stream, limits) = (viewer.stream, viewer.limits);
+        let peer = viewer.identity.peer.clone();
         let local_ice = viewer.session.ice_credentials().0.clone();
         let countered = countered.clone();
         let location = SessionLocation {
@@ -217,6 +230,8 @@ impl Core {
         let mut negotiated = self.media_for(stream)?.negotiate(&request.answer)?;
         countered.rename(&mut negotiated);
         let answer = &request.answer;
+        let candidates = answer.candidates.iter().copied();
+        self.let_in(location, peer.as_deref(), candidates);
         let mut session = self.session(stream, location, local_ice, answer, negotiated, now)?;
         session.set_limits(limits);
         let viewer = self.viewers.find(request.row, request.session)?;
@@ -287,9 +302,6 @@ impl Core {
         offer: &Offer,
         negotiated: &Negotiated,
     ) -> Result<TransportConfig> {
-        if let Some(own) = &self.context.allocation {
-            own.permit(offer.candidates.iter().copied());
-        }
         Ok(TransportConfig {
             remote_ice: negotiated.remote_ice(offer).clone(),
             fingerprints: offer.fingerprints.clone(),

@@ -62,11 +62,13 @@ impl Transmit for Outbox<'_> {
     }
 
     fn control(&mut self, path: Path, datagram: &[u8]) {
-        match path.remote.connection() {
-            None => {
+        let connections = self.connections;
+        match path.remote.way() {
+            Way::Connection(id) => connections.control(id, path.local, datagram),
+            Way::Server(to) if connections.by_server.control(to, datagram) => {}
+            Way::Socket(_) | Way::Relay(_) | Way::Server(_) => {
                 let _ = self.transmit(path, datagram, datagram.len());
             }
-            Some(id) => self.connections.control(id, path.local, datagram),
         }
     }
 

@@ -320,6 +320,8 @@ impl Core {
             worker: self.context.index,
             row: offered.row,
         };
+        let peer = output.target.server().to_string();
+        self.let_in(location, Some(&peer), takes.candidates.iter().copied());
         let transport = TransportConfig {
             ingest: Some(Ingest {
                 candidates,

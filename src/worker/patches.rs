@@ -22,8 +22,13 @@ impl Core {
                  or 200 response, or restart ICE with If-Match: *",
             ));
         }
+        let location = SessionLocation {
+            worker: context.index,
+            row: request.row,
+        };
         if let Some(own) = &context.allocation {
-            own.permit(request.fragment.candidates.iter().copied());
+            let peer = viewer.identity.peer.as_deref();
+            own.permit(location, peer, request.fragment.candidates.iter().copied());
         }
         let (_, known) = viewer.session.ice_credentials();
         let Some(remote) = request.fragment.restart(known)? else {
@@ -32,10 +37,6 @@ impl Core {
                 request.key.clone(),
                 etag(&viewer.session),
             ));
-        };
-        let location = SessionLocation {
-            worker: context.index,
-            row: request.row,
         };
         let local = credentials(location)?;
         let body = answer::restart_fragment(

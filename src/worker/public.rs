@@ -4,45 +4,41 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::Mutex;
-use tokio::sync::Notify;
-
+use super::keeper::{Asks, Keeper};
+use crate::error::Result;
 use crate::net::{Socket, canonical};
 use crate::random;
 use crate::sdp::answer::Reflexive;
-use crate::source::lookup;
 use crate::stun::{self, Action, Client, Name, Report};
 
 /// The addresses that a NAT gives the gateway, for all workers.
-#[derive(Default)]
-pub struct PublicAddresses {
-    client: Mutex<Client>,
-    /// The client has something new to do.
-    news: Notify,
+pub struct PublicAddresses(Arc<Keeper<Client>>);
+
+impl Default for PublicAddresses {
+    fn default() -> Self {
+        PublicAddresses(Arc::new(Keeper::new(Client::default())))
+    }
 }
 
 impl PublicAddresses {
     /// As these servers see them; the first worker asks.
     pub fn new(now: Instant, servers: Vec<Name>) -> PublicAddresses {
-        PublicAddresses {
-            client: Mutex::new(Client::new(now, servers)),
-            news: Notify::new(),
-        }
+        PublicAddresses(Arc::new(Keeper::new(Client::new(now, servers))))
     }
 
     /// What is known now.
     pub fn reflexive(&self) -> Vec<Reflexive> {
-        self.client.lock().reflexive().to_vec()
+        self.0.client().reflexive().to_vec()
     }
 
     /// What is known of each server.
     pub fn reports(&self) -> Vec<Report> {
-        self.client.lock().reports()
+        self.0.client().reports()
     }
 
     /// How often the addresses were others than before.
     pub fn changes(&self) -> u64 {
-        self.client.lock().changes()
+        self.0.client().changes()
     }
 
     /// Takes a datagram if it is a server's answer. `local`: our address that it was sent to, and where the socket is
@@ -58,7 +54,7 @@ impl PublicAddresses {
         }
         let (ip, bound) = local;
         let local = canonical(SocketAddr::new(ip.unwrap_or(bound.ip()), bound.port()));
-        let mut client = self.client.lock();
+        let mut client = self.0.client();
         let taken = client.handle(Instant::now(), from, local, datagram);
         if taken == Some(true) {
             let known = client.reflexive().to_vec();
@@ -70,70 +66,43 @@ impl PublicAddresses {
 
     /// The host's own addresses have changed.
     pub(super) fn ask_anew(&self) {
-        self.client.lock().ask_anew(Instant::now());
-        self.news.notify_one();
+        self.0.tell(|client| client.ask_anew(Instant::now()));
     }
 
     /// Asks for as long as it is polled.
     pub(super) async fn keep(self: Arc<Self>, socket: Arc<Socket>) {
-        let mut said = Vec::new();
-        loop {
-            while let Some(action) = self.poll() {
-                match action {
-                    // Repeated if it does not leave.
-                    Action::Send(to, request) => {
-                        let _ = socket.send(to, None, &request, request.len());
-                    }
-                    Action::Resolve(number, name) => {
-                        let public = Arc::clone(&self);
-                        tokio::task::spawn_local(
-                            async move { public.resolve(number, &name).await },
-                        );
-                    }
-                }
-            }
-            self.complain(&mut said);
-            let due = self.client.lock().next_due();
-            match due {
-                Some(due) => tokio::select! {
-                    () = tokio::time::sleep_until(due.into()) => {}
-                    () = self.news.notified() => {}
-                },
-                // No name is known yet.
-                None => self.news.notified().await,
-            }
-        }
+        let keeper = Arc::clone(&self.0);
+        keeper.keep(&socket, |never| match never {}, || {}).await;
+    }
+}
+
+impl Asks for Client {
+    const PROTOCOL: &str = "STUN";
+    type Other = std::convert::Infallible;
+
+    fn poll(&mut self, now: Instant) -> Result<Option<Action>> {
+        Client::poll(self, now, &mut random::number)
     }
 
-    fn poll(&self) -> Option<Action> {
-        let action = self.client.lock().poll(Instant::now(), &mut random::number);
-        action.unwrap_or_else(|error| {
-            log::error!("cannot ask STUN servers: {error}");
-            None
-        })
+    fn next_due(&self) -> Option<Instant> {
+        Client::next_due(self)
     }
 
-    async fn resolve(&self, number: usize, name: &Name) {
-        let found = lookup(&name.host, name.port).await;
-        let found = found.map_err(|error| error.to_string());
-        let found = found.as_deref().map_err(Clone::clone);
-        self.client.lock().resolved(Instant::now(), number, found);
-        self.news.notify_one();
+    fn resolved(
+        &mut self,
+        now: Instant,
+        number: usize,
+        found: std::result::Result<&[SocketAddr], String>,
+    ) {
+        Client::resolved(self, now, number, found);
     }
 
-    /// Tells the log what is wrong with a server, once.
-    fn complain(&self, said: &mut Vec<(String, String)>) {
-        let reports = self.reports();
-        let wrong = reports
-            .into_iter()
-            .filter(|report| !report.message.is_empty());
-        let wrong: Vec<_> = wrong
+    fn wrong(&self) -> Vec<(String, String)> {
+        let reports = self.reports().into_iter();
+        let wrong = reports.filter(|report| !report.message.is_empty());
+        wrong
             .map(|report| (report.server, report.message))
-            .collect();
-        for (server, message) in wrong.iter().filter(|wrong| !said.contains(wrong)) {
-            log::warn!("STUN server {server}: {message}");
-        }
-        *said = wrong;
+            .collect()
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use slab::Slab;
 
 use super::admission;
+use super::allocation::{Beyond, ByServer};
 use super::connections::Connections;
 use super::deadlines::Deadlines;
 use super::outputs::Link;
@@ -51,6 +52,8 @@ pub(super) struct Viewer {
     pub(super) output: Option<Rc<Link>>,
     /// The viewer's addresses as routes and connections know them: see [`Session::addresses`].
     bound: Vec<(Remote, Option<Instant>)>,
+    /// Those of them that the gateway's TURN server is to let in.
+    beyond: Vec<Beyond>,
 }
 
 /// What the log lines of a viewer depend on.
@@ -154,6 +157,7 @@ impl Viewer {
             countered: None,
             output: None,
             bound: Vec::new(),
+            beyond: Vec::new(),
         }
     }
 
@@ -169,6 +173,7 @@ impl Viewer {
         connections: &mut Connections,
         location: SessionLocation,
     ) {
+        self.hold_beyond(&connections.by_server, location);
         if self.session.addresses().eq(self.bound.iter().copied()) {
             return;
         }
@@ -194,6 +199,28 @@ impl Viewer {
             }
         }
         self.bound = known;
+    }
+
+    /// Sees to it that the gateway's TURN server lets in the viewer where it has answered, and has a channel for media.
+    fn hold_beyond(&mut self, by_server: &ByServer, location: SessionLocation) {
+        let selected = self.session.selected();
+        let held = || {
+            self.session.addresses().filter_map(|(remote, answered)| {
+                let Way::Server(peer) = remote.way() else {
+                    return None;
+                };
+                answered?;
+                Some(by_server.beyond(peer, selected == Some(remote)))
+            })
+        };
+        if held().eq(self.beyond.iter().copied()) {
+            return;
+        }
+        let held: Vec<Beyond> = held().collect();
+        for &new in held.iter().filter(|held| !self.beyond.contains(held)) {
+            by_server.hold(new, location);
+        }
+        self.beyond = held;
     }
 
     /// Removes all routes to the viewer, and closes its connections.

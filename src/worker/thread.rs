@@ -29,6 +29,8 @@ use crate::net::Receiver;
 
 /// How long an exiting worker waits for TEARDOWN requests to leave.
 const TEARDOWN_GRACE: Duration = Duration::from_millis(100);
+/// How long it waits at most until a TURN server has taken back what it had allocated.
+const ALLOCATION_GRACE: Duration = Duration::from_secs(1);
 /// How long it waits at most until media servers have been told that their sessions are over.
 const OUTPUT_GRACE: Duration = Duration::from_millis(1500);
 
@@ -123,7 +125,8 @@ impl Worker {
                 inboxes: reading.inboxes,
                 stats: reading.stats,
             };
-            Receiver::new(Arc::clone(&context.socket)).map(|receiver| (receiver, demux))
+            let receiver = Receiver::new(Arc::clone(&context.socket));
+            receiver.map(|receiver| (receiver, Arc::new(demux)))
         });
         let input = Input {
             queues,
@@ -179,7 +182,7 @@ impl Worker {
 struct Input {
     queues: Queues,
     /// Only in the worker that reads the socket.
-    reader: Option<(Receiver, Demux)>,
+    reader: Option<(Receiver, Arc<Demux>)>,
     /// The same worker accepts connections.
     port: Option<tokio::net::TcpListener>,
     /// Datagrams taken from the queues.
@@ -243,14 +246,16 @@ async fn run(
     if let Some(port) = input.port.take() {
         tokio::task::spawn_local(callers::accept(port, Rc::clone(&core)));
     }
-    if input.reader.is_some() {
+    let mut allocation = None;
+    if let Some((_, demux)) = &input.reader {
         tokio::task::spawn_local(addresses::watch(Rc::clone(&core)));
         let context = &core.borrow().context;
         let public = Arc::clone(&context.reflexive);
         tokio::task::spawn_local(public.keep(Arc::clone(&context.socket)));
-        if let Some(own) = context.allocation.clone() {
-            let socket = Arc::clone(&context.socket);
-            tokio::task::spawn_local(own.keep(socket, context.peers.clone()));
+        if let Some(own) = &context.allocation {
+            let (core, demux) = (Rc::clone(&core), Arc::clone(demux));
+            tokio::task::spawn_local(Arc::clone(own).keep(core, demux));
+            allocation = Some(Arc::clone(own));
         }
     }
     let mut alarm = Alarm::new();
@@ -321,7 +326,29 @@ async fn run(
     };
     let underway = Rc::clone(&core.borrow().underway);
     let outputs = tokio::time::timeout(OUTPUT_GRACE, underway.none());
-    let _ = tokio::join!(cameras, outputs);
+    let given_back = async {
+        if let Some(own) = allocation {
+            own.end();
+            // The server's answer comes to the socket, which nobody else reads any more.
+            tokio::select! {
+                () = own.ended() => {}
+                () = tokio::time::sleep(ALLOCATION_GRACE) => {}
+                () = read_on(&mut input, &core) => {}
+            }
+        }
+    };
+    let _ = tokio::join!(cameras, outputs, given_back);
+}
+
+/// Reads what comes for a gateway whose sessions have ended, for as long as it is polled.
+async fn read_on(input: &mut Input, core: &RefCell<Core>) {
+    loop {
+        poll_fn(|context| input.poll(context)).await;
+        guarded("a turn", || {
+            input.turn(&mut core.borrow_mut(), Instant::now())
+        });
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Does what must not end the worker: it has the streams of others, and one of them the socket of all.

@@ -99,6 +99,8 @@ impl Core {
         };
         let negotiated = answer::negotiate_wall(&offer, self.allowed(), &mut random::number)?;
         let sdp = answer::answer_wall(&offer, &negotiated, &local);
+        let peer = posted.viewer.peer.as_deref();
+        self.let_in(location, peer, offer.candidates.iter().copied());
         let session = self.wall_session(location, local_ice, &offer, negotiated, now)?;
         let limits = ViewerLimits::default();
         let mut response = self.enter_session(

@@ -102,6 +102,7 @@ fn a_viewer_may_have_ice_servers_of_its_own() {
         url: "turn:turn.example.net".to_owned(),
         username: Some("ann".to_owned()),
         credential: Some("hunter2".to_owned()),
+        ..IceServer::default()
     };
     let gateway = Gateway::new(Config {
         ice_servers: vec![of_all],

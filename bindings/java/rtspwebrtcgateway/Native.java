@@ -631,14 +631,18 @@ public final class Native {
                 JAVA_LONG.withName("struct_size"),
                 ADDRESS.withName("url"),
                 ADDRESS.withName("username"),
-                ADDRESS.withName("credential"));
+                ADDRESS.withName("credential"),
+                ADDRESS.withName("tls_ca"),
+                ADDRESS.withName("tls_fingerprint"));
         private static final long OF_STRUCT_SIZE = offset(LAYOUT, "struct_size");
         private static final long OF_URL = offset(LAYOUT, "url");
         private static final long OF_USERNAME = offset(LAYOUT, "username");
         private static final long OF_CREDENTIAL = offset(LAYOUT, "credential");
+        private static final long OF_TLS_CA = offset(LAYOUT, "tls_ca");
+        private static final long OF_TLS_FINGERPRINT = offset(LAYOUT, "tls_fingerprint");
 
         public IceServer(SegmentAllocator allocator) { super(LAYOUT, allocator); }
-        public IceServer(MemorySegment passed) { super(LAYOUT, passed, OF_URL, OF_USERNAME, OF_CREDENTIAL); }
+        public IceServer(MemorySegment passed) { super(LAYOUT, passed, OF_URL, OF_USERNAME, OF_CREDENTIAL, OF_TLS_CA, OF_TLS_FINGERPRINT); }
 
         public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
         public String url() { return Native.text(segment.get(ADDRESS, OF_URL)); }
@@ -647,6 +651,10 @@ public final class Native {
         public IceServer username(String value) { text(OF_USERNAME, value); return this; }
         public String credential() { return Native.text(segment.get(ADDRESS, OF_CREDENTIAL)); }
         public IceServer credential(String value) { text(OF_CREDENTIAL, value); return this; }
+        public String tlsCa() { return Native.text(segment.get(ADDRESS, OF_TLS_CA)); }
+        public IceServer tlsCa(String value) { text(OF_TLS_CA, value); return this; }
+        public String tlsFingerprint() { return Native.text(segment.get(ADDRESS, OF_TLS_FINGERPRINT)); }
+        public IceServer tlsFingerprint(String value) { text(OF_TLS_FINGERPRINT, value); return this; }
     }
 
     public static final class ViewerLimits extends Struct {

@@ -162,11 +162,20 @@ fn read_servers(section: &mut Section<'_, '_>, key: &'static str, base: &Base) -
         let username = server.text("username");
         let keys = ["credential", "credential_file", "credential_env"];
         let credential = secret::one(&mut server, base, keys);
+        let (tls_ca, tls_fingerprint) = match key {
+            "turn_servers" => (
+                authorities(&mut server, base),
+                server.text("tls_fingerprint"),
+            ),
+            _ => (None, None),
+        };
         server.finish();
         servers.push(Server {
             url: url.unwrap_or_default(),
             username,
             credential,
+            tls_ca,
+            tls_fingerprint,
         });
     }
     servers

@@ -70,6 +70,8 @@ pub struct Server {
     pub url: String,
     pub username: Option<String>,
     pub credential: Option<String>,
+    pub tls_ca: Option<String>,
+    pub tls_fingerprint: Option<String>,
 }
 
 /// A camera.
@@ -225,6 +227,8 @@ impl Server {
             url: self.url.clone(),
             username: self.username.clone(),
             credential: self.credential.clone(),
+            tls_ca: self.tls_ca.clone(),
+            tls_fingerprint: self.tls_fingerprint.clone(),
         }
     }
 }

@@ -22,8 +22,8 @@ pub struct Candidates<'a> {
     pub reflexive: &'a [Reflexive],
     /// Those for viewers without UDP.
     pub tcp: &'a [SocketAddr],
-    /// The one that a TURN server gives it.
-    pub relayed: Option<Reflexive>,
+    /// Those that a TURN server gives it.
+    pub relayed: &'a [Reflexive],
 }
 
 /// An address that a NAT gives the gateway.
@@ -75,12 +75,12 @@ impl Candidates<'_> {
                 hosts.len() + reflexive.len() + 1 + i
             ));
         }
-        if let Some(Reflexive { public, base }) = relayed {
-            let priority = priority(RELAYED, u32::from(u16::MAX));
+        for (i, Reflexive { public, base }) in relayed.iter().enumerate() {
+            let priority = priority(RELAYED, u32::from(u16::MAX).saturating_sub(rank(i)));
             let (ip, port, base, base_port) = (public.ip(), public.port(), base.ip(), base.port());
             sdp.line(format_args!(
                 "a=candidate:{} 1 udp {priority} {ip} {port} typ relay raddr {base} rport {base_port}",
-                hosts.len() + reflexive.len() + tcp.len() + 1
+                hosts.len() + reflexive.len() + tcp.len() + 1 + i
             ));
         }
         sdp.line(format_args!("a=end-of-candidates"));
@@ -110,10 +110,16 @@ mod tests {
                 base: address("192.168.1.2:5000"),
             }],
             tcp: &[address("192.168.1.2:5000"), address("[2001:db8::7]:443")],
-            relayed: Some(Reflexive {
-                public: address("198.51.100.9:50000"),
-                base: address("203.0.113.7:41234"),
-            }),
+            relayed: &[
+                Reflexive {
+                    public: address("198.51.100.9:50000"),
+                    base: address("203.0.113.7:41234"),
+                },
+                Reflexive {
+                    public: address("[2001:db8::9]:50000"),
+                    base: address("[::]:9"),
+                },
+            ],
         };
         let mut sdp = Lines::default();
         candidates.write(&mut sdp);
@@ -125,6 +131,7 @@ mod tests {
              a=candidate:4 1 tcp 1520435199 192.168.1.2 5000 typ host tcptype passive\r\n\
              a=candidate:5 1 tcp 1520434943 2001:db8::7 443 typ host tcptype passive\r\n\
              a=candidate:6 1 udp 16777215 198.51.100.9 50000 typ relay raddr 203.0.113.7 rport 41234\r\n\
+             a=candidate:7 1 udp 16776959 2001:db8::9 50000 typ relay raddr :: rport 9\r\n\
              a=end-of-candidates\r\n"
         );
     }

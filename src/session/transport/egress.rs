@@ -9,11 +9,13 @@ use crate::error;
 use crate::media::StreamRate;
 use crate::session::estimate::Kind;
 use crate::session::ice::IceAgent;
-use crate::session::io::{Path, SendBuffer, Transmit, WouldBlock};
+use crate::session::io::{Path, Remote, SendBuffer, Transmit, WouldBlock};
 use crate::session::srtp::RtpSealer;
 
 /// Time to the next attempt after the network took no more. A connection says when it does.
 const BLOCKED_RETRY: Duration = Duration::from_millis(1);
+/// The gateway may reach its TURN server over TCP, which takes nothing for longer than a socket of UDP does.
+const BLOCKED_RETRY_SERVER: Duration = Duration::from_millis(5);
 const BLOCKED_RETRY_TCP: Duration = Duration::from_millis(250);
 
 /// Keys, path, pacer and network. What every leg sends passes through here.
@@ -155,6 +157,9 @@ impl<T: Transmit> Egress<'_, T> {
     pub fn retry_at(&self) -> Instant {
         match self.backlog {
             Some(_) => self.now + BLOCKED_RETRY_TCP,
+            None if matches!(self.path.remote, Remote::Server(_)) => {
+                self.now + BLOCKED_RETRY_SERVER
+            }
             None => self.now + BLOCKED_RETRY,
         }
     }

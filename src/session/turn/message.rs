@@ -16,21 +16,7 @@ use rtc::stun::message::{
 use super::credentials::REALM;
 use super::relay::At;
 use crate::crypto::PROVIDER;
-use crate::stun::attributes::{address, put_address};
-
-/// All addresses of this type; `None` if one is none.
-pub fn addresses(message: &Message, kind: AttrType) -> Option<Vec<SocketAddr>> {
-    let attributes = message.attributes.0.iter();
-    let of_kind = attributes.filter(|attribute| attribute.typ == kind);
-    of_kind
-        .map(|attribute| {
-            let mut one = Message::new();
-            one.transaction_id = message.transaction_id;
-            one.attributes.0.push(attribute.clone());
-            address(&one, kind)
-        })
-        .collect()
-}
+use crate::stun::attributes::put_address;
 
 /// The response to a Binding request: where the client is.
 pub fn binding(request: &Message, client: SocketAddr) -> Option<Vec<u8>> {

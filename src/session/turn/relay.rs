@@ -349,7 +349,7 @@ impl Relay {
     /// Permissions are for an address, whatever the port (RFC 8656 section 9); of ours, one port is used.
     fn permit(&mut self, at: &At<'_>, request: &Message) -> Result<(), Denied> {
         let allocation = self.allocation.as_mut().ok_or(MISMATCH)?;
-        let asked = message::addresses(request, ATTR_XOR_PEER_ADDRESS);
+        let asked = attributes::addresses(request, ATTR_XOR_PEER_ADDRESS);
         let asked = asked.filter(|asked| !asked.is_empty()).ok_or(BAD_REQUEST)?;
         let ours = (at.ours)();
         let own = |asked: &SocketAddr| ours.iter().find(|own| own.ip() == asked.ip()).copied();

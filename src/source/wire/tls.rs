@@ -19,8 +19,8 @@ use tokio_rustls::rustls::crypto::{
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore,
-    SignatureScheme,
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError,
+    RootCertStore, SignatureScheme,
 };
 
 use crate::error::{Error, Status};
@@ -127,6 +127,15 @@ fn system_roots() -> Arc<RootCertStore> {
         Arc::new(roots)
     });
     Arc::clone(roots)
+}
+
+/// The same as [`connect`], for whoever reads and writes by itself.
+pub async fn encrypt(
+    host: &str,
+    stream: TcpStream,
+    trust: &Trust,
+) -> io::Result<(TcpStream, ClientConnection)> {
+    Ok(connect(host, stream, trust).await?.into_inner())
 }
 
 /// Encrypts a connection to a host as it stands in a URL.

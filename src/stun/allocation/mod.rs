@@ -1,5 +1,6 @@
 //! An allocation of the gateway's own at a TURN server (RFC 8656), for hosts behind a NAT that lets no viewer in: the
-//! server's address reaches those viewers whose addresses it was told. Sans-I/O: from the socket of all media, over UDP.
+//! server's address reaches those viewers whose addresses it was told. Sans-I/O: from the socket of all media, over UDP;
+//! or over a connection, where the network lets no UDP out.
 //!
 //! One request is on its way at a time. The allocation is renewed so often that the loss of the server, or of what it
 //! knew, is noticed soon; then another one is made, there or at the next server.
@@ -9,8 +10,10 @@ mod request;
 mod server;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -18,34 +21,43 @@ use rtc::stun::attributes::{ATTR_DATA, ATTR_XOR_PEER_ADDRESS, ATTR_XOR_RELAYED_A
 use rtc::stun::message::{CLASS_INDICATION, CLASS_SUCCESS_RESPONSE, METHOD_DATA, Message};
 
 pub use peers::Channels;
-pub use server::Server;
+pub use server::{Server, Transport};
+pub use wanted::Asker;
 
-use super::Name;
+use super::Action;
 use super::attributes::{self, lifetime};
 use crate::error::Result;
 use peers::Peers;
 use request::{Asked, Login, Refused, What};
 
-/// A request is repeated after this time, then after twice as long, and so on (RFC 8489 section 6.2.1).
-const FIRST_REPEAT: Duration = Duration::from_millis(500);
-const TRIES: u32 = 4;
 /// After all servers have failed they are tried again, and their names looked up again, after this time.
 const RETRY: Duration = Duration::from_secs(30);
 /// The allocation is renewed after this time, which keeps the NAT's mapping as well (RFC 4787 section 4.3).
 const RENEWAL: Duration = Duration::from_secs(15);
 /// A server that says nothing for so long is lost: by then consent of its viewers has ended (RFC 7675).
 const PATIENCE: Duration = Duration::from_secs(40);
+/// How long a connection may take to be there.
+pub const OPENING: Duration = Duration::from_secs(10);
 /// Refusals in a row that ask for other credentials, before they count as wrong; alternate servers in a row.
 const CHALLENGES: u32 = 3;
 const ALTERNATES: u32 = 3;
+/// Addresses of a server that are tried.
+const MAX_ADDRESSES: usize = 4;
 
-/// What is to be done now.
+/// What is to be done with a connection to a server.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Look up this name, and call [`Client::resolved`].
-    Resolve(Name),
-    /// Send a datagram from the media socket.
-    Send(SocketAddr, Vec<u8>),
+pub enum Wire {
+    /// Connect there, and call [`Client::connected`] with the number of the connection. There is no other one.
+    Open {
+        /// Of the connection.
+        id: u64,
+        /// Where to.
+        to: SocketAddr,
+        /// The number of the server.
+        server: usize,
+    },
+    /// Send this over the connection with this number.
+    Write(u64, Vec<u8>),
 }
 
 /// What a datagram was.
@@ -59,15 +71,35 @@ pub enum Heard<'a> {
     Data(SocketAddr, Cow<'a, [u8]>),
 }
 
+/// Where something has come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From this address over UDP, to this one of ours, where the system says it.
+    Udp(SocketAddr, Option<IpAddr>),
+    /// Over the connection with this number.
+    Connection(u64),
+}
+
 /// Where viewers reach the gateway through the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allocated {
     /// The server.
     pub server: SocketAddr,
+    /// Our address that it knows, where the system says which that is. From another one it takes nothing.
+    pub local: Option<IpAddr>,
     /// Its address for viewers.
     pub relayed: SocketAddr,
+    /// Another one, of the other family, if it has one.
+    pub second: Option<SocketAddr>,
     /// Ours as the server sees it.
     pub mapped: SocketAddr,
+}
+
+impl Allocated {
+    /// All addresses for viewers.
+    pub fn relayed(&self) -> impl Iterator<Item = SocketAddr> {
+        [Some(self.relayed), self.second].into_iter().flatten()
+    }
 }
 
 /// What is known of a server.
@@ -87,10 +119,14 @@ enum State {
     Waiting(Instant),
     /// Its name is being looked up.
     Resolving,
+    /// A connection to it is to be there by this time.
+    Opening(SocketAddr, Instant),
     /// Asks it for an allocation.
     Known(SocketAddr),
     /// It has been given one, which is to be renewed at the first time; at the second the server has granted something last.
     Allocated(Allocated, Instant, Instant),
+    /// There is to be none any more.
+    Over,
 }
 
 /// Keeps an allocation.
@@ -98,7 +134,12 @@ enum State {
 pub struct Client {
     servers: Vec<Entry>,
     current: usize,
+    /// Addresses of the current server that have not been tried.
+    untried: VecDeque<SocketAddr>,
     state: State,
+    /// The number of the connection to the server, if it is reached over one, and our end of it once it is there.
+    connection: Option<(u64, Option<IpAddr>)>,
+    connections: u64,
     login: Option<Login>,
     asked: Option<Asked>,
     /// What is to be asked for before anything else.
@@ -106,6 +147,12 @@ pub struct Client {
     /// Refusals and alternate servers in a row.
     challenges: u32,
     alternates: u32,
+    /// Whether the server is asked for an address of IPv6 as well.
+    both: bool,
+    /// When something was allocated last.
+    began: Option<Instant>,
+    /// What is allocated is to be given back.
+    ending: bool,
     peers: Peers,
     /// What it has changed since it was asked for: see [`Client::take_change`].
     changed: bool,
@@ -128,12 +175,18 @@ impl Client {
         Client {
             servers: servers.into_iter().map(entry).collect(),
             current: 0,
+            untried: VecDeque::new(),
             state: State::Waiting(now),
+            connection: None,
+            connections: 0,
             login: None,
             asked: None,
             again: None,
             challenges: 0,
             alternates: 0,
+            both: true,
+            began: None,
+            ending: false,
             peers: Peers::default(),
             changed: false,
             changes: 0,
@@ -145,52 +198,85 @@ impl Client {
         &mut self,
         now: Instant,
         random: &mut dyn FnMut() -> Result<u64>,
-    ) -> Result<Option<Action>> {
+    ) -> Result<Option<Action<Wire>>> {
         loop {
             if let Some(asked) = &mut self.asked {
                 if now < asked.due {
                     return Ok(None);
                 }
-                if asked.times < TRIES {
-                    return Ok(Some(asked.send(now)));
+                if asked.may_repeat() {
+                    let (to, bytes) = (asked.to, asked.send(now));
+                    return Ok(Some(self.send(to, bytes)));
                 }
                 let (to, what) = (asked.to, asked.what.clone());
                 if self.goes_on_without_answer(now, &what) {
                     continue;
                 }
-                self.fail(
-                    now,
-                    format!(
-                        "{to} did not answer: check that this host may send UDP there, and that a TURN server is there"
-                    ),
+                let transport = self.transport();
+                let error = format!(
+                    "{to} did not answer: check that this host may send {} there, and that a TURN server is there",
+                    transport.name()
                 );
+                self.fail(now, error);
                 continue;
             }
-            let (to, what) = match &self.state {
+            let what = match &self.state {
                 State::Waiting(at) if *at <= now => {
                     let Some(entry) = self.servers.get(self.current) else {
                         return Ok(None);
                     };
                     let name = entry.server.name.clone();
                     self.state = State::Resolving;
-                    return Ok(Some(Action::Resolve(name)));
+                    return Ok(Some(Action::Resolve(self.current, name)));
                 }
-                State::Waiting(_) | State::Resolving => return Ok(None),
-                State::Known(to) => (*to, What::Allocate),
+                State::Opening(to, by) if *by <= now => {
+                    let error = format!(
+                        "{to} cannot be connected to in time: check that this host may connect there, and that a TURN server is there"
+                    );
+                    self.fail(now, error);
+                    continue;
+                }
+                State::Opening(to, _) if self.connection.is_none() => {
+                    let to = *to;
+                    self.connections += 1;
+                    self.connection = Some((self.connections, None));
+                    return Ok(Some(Action::Other(Wire::Open {
+                        id: self.connections,
+                        to,
+                        server: self.current,
+                    })));
+                }
+                State::Waiting(_) | State::Resolving | State::Opening(..) | State::Over => {
+                    return Ok(None);
+                }
+                State::Known(to) => Some((*to, What::Allocate { both: self.both })),
                 State::Allocated(allocated, renewal, _) => {
-                    let what = match now < *renewal && self.again.is_none() {
-                        false => Some(What::Refresh),
-                        true => self.peers.next(now),
+                    let what = match (self.ending, now < *renewal && self.again.is_none()) {
+                        (true, _) => Some(What::Release),
+                        (false, false) => Some(What::Refresh),
+                        (false, true) => self.peers.next(now),
                     };
-                    match what {
-                        Some(what) => (allocated.server, what),
-                        None => return Ok(None),
-                    }
+                    what.map(|what| (allocated.server, what))
                 }
             };
+            let Some((to, what)) = what else {
+                return Ok(None);
+            };
             let what = self.again.take().unwrap_or(what);
-            let asked = Asked::new(now, to, what, self.login.as_ref(), random)?;
-            return Ok(Some(self.asked.insert(asked).send(now)));
+            let login = self.login.as_ref();
+            let over_udp = self.connection.is_none();
+            let mut asked = Asked::new((now, to), what, login, over_udp, random)?;
+            let bytes = asked.send(now);
+            self.asked = Some(asked);
+            return Ok(Some(self.send(to, bytes)));
+        }
+    }
+
+    fn send(&self, to: SocketAddr, request: Vec<u8>) -> Action<Wire> {
+        let local = self.allocated().and_then(|allocated| allocated.local);
+        match self.connection {
+            Some((id, _)) => Action::Other(Wire::Write(id, request)),
+            None => Action::Send(to, local, request),
         }
     }
 
@@ -201,7 +287,8 @@ impl Client {
         }
         match &self.state {
             State::Waiting(at) if !self.servers.is_empty() => Some(*at),
-            State::Waiting(_) | State::Resolving | State::Known(_) => None,
+            State::Opening(_, by) => Some(*by),
+            State::Waiting(_) | State::Resolving | State::Known(_) | State::Over => None,
             State::Allocated(_, renewal, _) => Some(
                 self.peers
                     .next_due()
@@ -210,66 +297,176 @@ impl Client {
         }
     }
 
-    /// The addresses of the current server, or why they are not known.
-    pub fn resolved(&mut self, now: Instant, found: std::result::Result<&[SocketAddr], String>) {
-        if !matches!(self.state, State::Resolving) {
+    /// The addresses of the server with this number, or why they are not known.
+    pub fn resolved(
+        &mut self,
+        now: Instant,
+        number: usize,
+        found: std::result::Result<&[SocketAddr], String>,
+    ) {
+        if !matches!(self.state, State::Resolving) || number != self.current {
             return;
         }
-        let found = found.map(|found| {
-            let v4 = found.iter().find(|address| address.is_ipv4());
-            v4.or(found.first()).copied()
-        });
         match found {
-            Ok(Some(to)) => {
-                self.login = None;
-                (self.challenges, self.alternates) = (0, 0);
-                self.state = State::Known(to);
+            Ok(found) => {
+                self.untried = in_turn(found);
+                if !self.try_next(now) {
+                    let error = "its name has no address that this host can send to".to_owned();
+                    self.fail(now, error);
+                }
             }
-            Ok(None) => self.fail(now, "its name has no address".to_owned()),
             Err(error) => self.fail(now, format!("{error}: check the name in turn_servers")),
         }
     }
 
-    /// The host's own addresses have changed: perhaps the server knows this one no longer.
-    pub fn look_again(&mut self, now: Instant) {
+    /// Turns to the next address of the current server. False if there is none.
+    fn try_next(&mut self, now: Instant) -> bool {
+        let Some(to) = self.untried.pop_front() else {
+            return false;
+        };
+        self.alternates = 0;
+        self.turn_to(now, to);
+        true
+    }
+
+    fn turn_to(&mut self, now: Instant, to: SocketAddr) {
+        self.login = None;
+        self.challenges = 0;
+        self.both = true;
+        self.connection = None;
+        self.state = match self.transport() {
+            Transport::Udp => State::Known(to),
+            Transport::Tcp | Transport::Tls => State::Opening(to, now + OPENING),
+        };
+    }
+
+    fn transport(&self) -> Transport {
+        let current = self.servers.get(self.current);
+        current.map_or(Transport::Udp, |entry| entry.server.transport)
+    }
+
+    /// The number of the connection that there is to be.
+    pub fn connection(&self) -> Option<u64> {
+        self.connection.map(|(id, _)| id)
+    }
+
+    /// The connection with this number is there, with this address of ours; or why it is not.
+    pub fn connected(
+        &mut self,
+        now: Instant,
+        id: u64,
+        local: std::result::Result<Option<IpAddr>, String>,
+    ) {
+        let State::Opening(to, _) = self.state else {
+            return;
+        };
+        if self.connection() != Some(id) {
+            return;
+        }
+        match local {
+            Ok(local) => {
+                self.connection = Some((id, local));
+                self.state = State::Known(to);
+            }
+            Err(error) => self.fail(now, error),
+        }
+    }
+
+    /// The connection with this number has ended, and what was allocated over it.
+    pub fn disconnected(&mut self, now: Instant, id: u64, why: &str) {
+        if self.connection() == Some(id) {
+            self.fail(now, format!("the connection to it has ended: {why}"));
+        }
+    }
+
+    /// The host's own addresses have changed, and these are gone: perhaps the server knows this one no longer.
+    pub fn host_changed(&mut self, now: Instant, gone: &[IpAddr]) {
+        let is_gone = |local: IpAddr| gone.contains(&local.to_canonical());
+        let connected = self.connection.and_then(|(_, local)| local);
+        let allocated = self.allocated().and_then(|allocated| allocated.local);
+        if connected.or(allocated).is_some_and(is_gone) {
+            // Nothing more comes from there.
+            self.lose();
+            self.state = State::Waiting(now);
+            return;
+        }
         match &mut self.state {
             State::Allocated(_, renewal, _) => *renewal = now,
             State::Waiting(at) => *at = now,
-            State::Resolving | State::Known(_) => {}
+            State::Resolving | State::Opening(..) | State::Known(_) | State::Over => {}
         }
+    }
+
+    /// Gives back what is allocated, and allocates nothing more.
+    pub fn end(&mut self) {
+        self.ending = true;
+        if self.allocated().is_none() {
+            self.lose();
+            self.state = State::Over;
+        } else if self
+            .asked
+            .take_if(|asked| asked.what != What::Release)
+            .is_some()
+        {
+            // Its answer changes nothing any more.
+            self.again = None;
+        }
+    }
+
+    /// Whether there is nothing left to give back.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
     }
 
     /// The server that is current.
-    pub fn server(&self) -> Option<&Name> {
-        self.servers
-            .get(self.current)
-            .map(|entry| &entry.server.name)
+    pub fn server(&self) -> Option<&Server> {
+        self.servers.get(self.current).map(|entry| &entry.server)
     }
 
-    /// Handles a datagram.
-    pub fn handle<'a>(&mut self, now: Instant, from: SocketAddr, datagram: &'a [u8]) -> Heard<'a> {
-        let allocated = self.allocated().filter(|known| known.server == from);
-        if let (Some(_), Some(0x40..=0x4f)) = (allocated, datagram.first()) {
+    /// Handles a datagram, or what has come over the connection.
+    pub fn handle<'a>(&mut self, now: Instant, from: Origin, datagram: &'a [u8]) -> Heard<'a> {
+        let (is_server, is_asked) = match from {
+            Origin::Connection(id) => {
+                let current = self.connection() == Some(id);
+                (
+                    current && self.allocated().is_some(),
+                    current && self.asked.is_some(),
+                )
+            }
+            Origin::Udp(from, local) => {
+                let is_ours = |known: Option<IpAddr>| {
+                    known.is_none_or(|known| local.is_none_or(|local| local == known))
+                };
+                let over_udp = self.connection.is_none();
+                let known = self.allocated().filter(|_| over_udp);
+                if known.is_some_and(|known| !is_ours(known.local)) {
+                    return Heard::Nothing;
+                }
+                let asked = self.asked.as_ref().filter(|_| over_udp);
+                (
+                    known.is_some_and(|known| known.server == from),
+                    asked.is_some_and(|asked| asked.to == from),
+                )
+            }
+        };
+        if let (true, Some(0x40..=0x4f)) = (is_server, datagram.first()) {
             return self.channel_data(datagram).unwrap_or(Heard::Taken);
         }
-        let asked = self.asked.as_ref().filter(|asked| asked.to == from);
-        if allocated.is_none() && asked.is_none() || !matches!(datagram.first(), Some(0 | 1)) {
+        if !(is_server || is_asked) || !matches!(datagram.first(), Some(0 | 1)) {
             return Heard::Nothing;
         }
         let Some(message) = super::message(datagram) else {
             return Heard::Nothing;
         };
-        if allocated.is_some()
-            && (message.typ.class, message.typ.method) == (CLASS_INDICATION, METHOD_DATA)
-        {
+        if is_server && (message.typ.class, message.typ.method) == (CLASS_INDICATION, METHOD_DATA) {
             return indicated(&message).unwrap_or(Heard::Taken);
         }
         match self
             .asked
-            .take_if(|asked| asked.to == from && asked.is_answer(&message))
+            .take_if(|asked| is_asked && asked.is_answer(&message))
         {
             Some(asked) => {
-                self.answered(now, asked, message);
+                self.answered(now, from, asked, message);
                 Heard::Taken
             }
             None => Heard::Nothing,
@@ -284,11 +481,11 @@ impl Client {
         Some(Heard::Data(peer, Cow::Borrowed(data)))
     }
 
-    fn answered(&mut self, now: Instant, asked: Asked, mut message: Message) {
+    fn answered(&mut self, now: Instant, from: Origin, asked: Asked, mut message: Message) {
         if message.typ.class == CLASS_SUCCESS_RESPONSE {
             let key = self.login.as_ref().map(|login| login.key);
             match key.is_some_and(|key| attributes::authenticate(&mut message, &key)) {
-                true => self.granted(now, asked, &message),
+                true => self.granted(now, from, asked, &message),
                 // Somebody else's: the server may yet answer.
                 false => self.asked = Some(asked),
             }
@@ -298,7 +495,9 @@ impl Client {
         if let Some((realm, nonce)) = refused.challenge()
             && self.challenges < CHALLENGES
             && let Some(entry) = self.servers.get(self.current)
-            && (refused.code == 438 || self.login.is_none() || asked.what != What::Allocate)
+            && (refused.code == 438
+                || self.login.is_none()
+                || !matches!(asked.what, What::Allocate { .. }))
         {
             self.challenges += 1;
             self.login = Some(Login::new(&entry.server, realm, nonce));
@@ -306,7 +505,11 @@ impl Client {
             return;
         }
         match (refused.code, &asked.what) {
-            (300, What::Allocate) => match refused.alternate {
+            (_, What::Release) if self.ending => {
+                self.lose();
+                self.state = State::Over;
+            }
+            (300, What::Allocate { .. }) => match refused.alternate {
                 Some(to)
                     if self.alternates < ALTERNATES
                         && to.is_ipv4() == asked.to.is_ipv4()
@@ -314,33 +517,35 @@ impl Client {
                         && is_somewhere(to.ip()) =>
                 {
                     self.alternates += 1;
-                    self.login = None;
-                    self.challenges = 0;
-                    self.state = State::Known(to);
+                    self.turn_to(now, to);
                 }
                 _ => self.fail(now, "it names no other server that can be used".to_owned()),
             },
             // What this socket allocated before it was ours, or what the server has kept of another life.
-            (437, What::Allocate) if self.alternates < ALTERNATES => {
+            (437, What::Allocate { .. }) if self.alternates < ALTERNATES => {
                 self.alternates += 1;
                 self.again = Some(What::Release);
             }
             (_, What::Release) => {}
             (437, What::Refresh | What::Permit(_) | What::Bind(..)) => {
-                self.lose();
+                self.lose_allocation();
                 self.state = State::Known(asked.to);
             }
-            (_, What::Permit(ips)) => self.peers.forbidden(ips),
+            (_, What::Permit(ips)) => self.peers.forbidden(now, ips),
             (_, What::Bind(peer, _)) => self.changed |= self.peers.unbindable(now, *peer),
+            // Perhaps that was too much: not understood, no such family, no such addresses left.
+            (400 | 420 | 440 | 442 | 508, What::Allocate { both: true }) => self.both = false,
             _ => self.fail(now, refused.sentence()),
         }
     }
 
-    fn granted(&mut self, now: Instant, asked: Asked, message: &Message) {
+    fn granted(&mut self, now: Instant, from: Origin, asked: Asked, message: &Message) {
         self.challenges = 0;
         match asked.what {
-            What::Allocate => {
-                let relayed = attributes::address(message, ATTR_XOR_RELAYED_ADDRESS);
+            What::Allocate { .. } => {
+                let all = attributes::addresses(message, ATTR_XOR_RELAYED_ADDRESS);
+                let mut all = all.unwrap_or_default().into_iter();
+                let relayed = all.next();
                 let mapped = attributes::mapped(message);
                 let (Some(relayed), Some(mapped)) = (relayed, mapped) else {
                     self.fail(now, "it does not say what it has allocated".to_owned());
@@ -349,16 +554,26 @@ impl Client {
                 self.alternates = 0;
                 let allocated = Allocated {
                     server: asked.to,
+                    local: match from {
+                        Origin::Udp(_, local) => local,
+                        Origin::Connection(_) => None,
+                    },
                     relayed,
+                    second: all.find(|second| second.is_ipv4() != relayed.is_ipv4()),
                     mapped,
                 };
                 self.state = State::Allocated(allocated, now + renewal(message), now);
+                self.began = Some(now);
                 self.note(String::new());
                 self.changed = true;
                 self.changes += 1;
             }
-            What::Refresh if lifetime(message) == Some(0) => {
+            What::Release if self.ending => {
                 self.lose();
+                self.state = State::Over;
+            }
+            What::Refresh if lifetime(message) == Some(0) => {
+                self.lose_allocation();
                 self.state = State::Known(asked.to);
             }
             What::Refresh => {
@@ -379,7 +594,7 @@ impl Client {
         let State::Allocated(_, renewal, granted) = &mut self.state else {
             return false;
         };
-        if now >= *granted + PATIENCE {
+        if self.ending || now >= *granted + PATIENCE {
             return false;
         }
         // It still has what it has granted, and may only be out of reach for a moment.
@@ -388,22 +603,30 @@ impl Client {
         match what {
             What::Permit(ips) => self.peers.unanswered(now, ips),
             What::Bind(peer, _) => self.peers.unanswered_bind(now, *peer),
-            What::Allocate | What::Refresh | What::Release => {}
+            What::Allocate { .. } | What::Refresh | What::Release => {}
         }
         true
     }
 
-    /// The current server is of no use: the next one, or after all of them a pause.
+    /// The current server is of no use, there at least: its next address, or the next one, or after all of them a pause.
     fn fail(&mut self, now: Instant, message: String) {
         self.note(message);
         let was_allocated = self.allocated().is_some();
         self.lose();
+        if self.ending {
+            self.state = State::Over;
+            return;
+        }
+        if self.try_next(now) {
+            return;
+        }
         self.current += 1;
         let mut at = now;
         if self.current >= self.servers.len() {
             self.current = 0;
             // One that has worked until now may be back at once.
-            at += match was_allocated {
+            let worked = was_allocated && self.began.is_none_or(|began| now >= began + RETRY);
+            at += match worked {
                 true => Duration::ZERO,
                 false => RETRY,
             };
@@ -417,8 +640,13 @@ impl Client {
         }
     }
 
-    /// What was allocated is there no more.
+    /// What was allocated is there no more, and what it was asked for over.
     fn lose(&mut self) {
+        self.lose_allocation();
+        self.connection = None;
+    }
+
+    fn lose_allocation(&mut self) {
         (self.asked, self.again) = (None, None);
         if self.allocated().is_some() {
             self.changed = true;
@@ -435,8 +663,8 @@ impl Client {
     }
 
     /// The channels that datagrams to viewers may take.
-    pub fn channels(&self) -> Channels {
-        self.peers.channels()
+    pub fn channels(&self, now: Instant) -> Channels {
+        self.peers.channels(now)
     }
 
     /// Whether what these say has changed since this was asked last.
@@ -450,33 +678,37 @@ impl Client {
     }
 
     /// A viewer may come from these addresses soon.
-    pub fn permit(&mut self, now: Instant, ips: impl IntoIterator<Item = IpAddr>) {
+    pub fn permit(&mut self, now: Instant, asker: &Asker, ips: impl IntoIterator<Item = IpAddr>) {
         let Some(allocated) = self.allocated() else {
             return;
         };
         for ip in ips {
-            // The server relays within the family of its address alone.
-            if ip.is_ipv4() == allocated.relayed.is_ipv4() && is_somewhere(ip) {
-                self.peers.permit(now, ip);
+            // The server relays within the families of its addresses alone.
+            let mut relayed = allocated.relayed();
+            if relayed.any(|relayed| relayed.is_ipv4() == ip.is_ipv4()) && is_somewhere(ip) {
+                self.peers.permit(now, ip, asker);
             }
         }
     }
 
-    /// A viewer is at this address, and gets a channel. True if it has none yet.
-    pub fn bind(&mut self, now: Instant, peer: SocketAddr) -> bool {
-        self.allocated().is_some() && self.peers.bind(now, peer)
+    /// The viewer of a session is at this address, and is let in for as long as it is. `watched`: media goes there, and gets a
+    /// channel.
+    pub fn hold(&mut self, now: Instant, peer: SocketAddr, session: u64, watched: bool) {
+        if self.allocated().is_some() {
+            self.changed |= self.peers.hold(now, peer, session, watched);
+        }
     }
 
-    /// No viewer is there any more.
-    pub fn release(&mut self, peer: SocketAddr) {
-        self.changed |= self.peers.release(peer);
+    /// It is there no longer.
+    pub fn release(&mut self, peer: SocketAddr, session: u64) {
+        self.changed |= self.peers.release(peer, session);
     }
 
     /// What is known of each server.
     pub fn reports(&self) -> Vec<Report> {
         let allocated = self.allocated();
         let report = |(i, entry): (usize, &Entry)| Report {
-            server: entry.server.name.to_string(),
+            server: entry.server.to_string(),
             relayed: allocated
                 .filter(|_| i == self.current)
                 .map(|known| known.relayed),
@@ -484,6 +716,13 @@ impl Client {
         };
         self.servers.iter().enumerate().map(report).collect()
     }
+}
+
+/// The addresses to try, of IPv4 and of IPv6 in turn: perhaps only one of both works here.
+fn in_turn(found: &[SocketAddr]) -> VecDeque<SocketAddr> {
+    let (v4, v6): (Vec<_>, Vec<_>) = found.iter().partition(|address| address.is_ipv4());
+    let turns = (0..v4.len().max(v6.len())).flat_map(|i| [v4.get(i), v6.get(i)]);
+    turns.flatten().copied().take(MAX_ADDRESSES).collect()
 }
 
 /// When to renew an allocation with the lifetime that this response says.

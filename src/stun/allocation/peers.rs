@@ -1,88 +1,129 @@
-//! The viewers that a TURN server lets through: permissions for their addresses before they come, channels once they have.
+//! The viewers that a TURN server lets through: permissions for their addresses before they come, and for those that have
+//! answered; and a channel for the address that media goes to.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::request::What;
+use super::wanted::{Asker, Wanted};
 
-/// Addresses that viewers may come from, at most; the one that was asked for longest ago makes room.
-const MAX_PERMISSIONS: usize = 256;
-/// How long one is waited for.
-const WANTED: Duration = Duration::from_secs(300);
 /// Addresses in a request.
 const AT_ONCE: usize = 8;
 /// Channels, at most: viewers beyond get indications. And their numbers (RFC 8656 section 12).
 const MAX_CHANNELS: usize = 1024;
 const FIRST: u16 = 0x4000;
 const LAST: u16 = 0x4fff;
-/// A permission lasts 300 s, a channel 600 s (RFC 8656 sections 9 and 12), which renews the permission of its address:
-/// they are renewed after this time.
+/// A permission lasts 300 s (RFC 8656 section 9), and a channel renews that of its address: both are renewed after this time.
 const RENEWAL: Duration = Duration::from_secs(200);
-/// A channel that was refused is asked for again after this time.
+/// A channel lasts 600 s (RFC 8656 section 12), from when the server has it, which is before it says so.
+const BINDING: Duration = Duration::from_secs(590);
+/// For so long after a request its number and its address are bound to nothing else: 600 s, and 300 s more.
+const RESERVED: Duration = Duration::from_secs(900);
+/// What was refused is asked for again after this time.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// The channel of each address that has one.
+/// The channel of each address that has one and uses it.
 pub type Channels = HashMap<SocketAddr, u16>;
 
 #[derive(Debug, Default)]
 pub struct Peers {
-    permissions: Vec<Permission>,
+    wanted: Wanted,
+    /// Of all addresses that are wanted.
+    permissions: HashMap<IpAddr, Permission>,
     channels: HashMap<SocketAddr, Channel>,
     numbers: HashMap<u16, SocketAddr>,
+    /// Addresses that media goes to.
+    watched: usize,
     last: u16,
 }
 
 #[derive(Debug)]
 struct Permission {
-    ip: IpAddr,
-    /// Until when a viewer may come from there.
-    until: Instant,
     /// When to ask for it, again or anew; `None` if the server does not relay to it.
     due: Option<Instant>,
     /// It was refused together with others.
     alone: bool,
 }
 
+/// What is known of an address that a viewer is at, or was.
 #[derive(Debug)]
 struct Channel {
-    number: u16,
-    bound: bool,
+    /// `None`: media has not gone there, or there was none left, and a permission has to do.
+    number: Option<u16>,
+    /// The session of the viewer; `None`: it is there no longer.
+    holder: Option<u64>,
+    /// Media goes there.
+    watched: bool,
+    /// Until when the server has it.
+    bound: Option<Instant>,
+    /// Until when it can be nothing else.
+    reserved: Option<Instant>,
+    /// When to ask for it, or for a permission in its place.
     due: Instant,
+    /// The server gives it no channel, so it needs a permission.
+    refused: bool,
+}
+
+impl Channel {
+    fn is_bound(&self, now: Instant) -> bool {
+        self.bound.is_some_and(|until| now < until)
+    }
+
+    /// Whether a permission is to be asked for, and not a channel.
+    fn by_permission(&self) -> bool {
+        self.refused || !self.watched || self.number.is_none()
+    }
 }
 
 impl Peers {
     /// A viewer may come from there soon.
-    pub fn permit(&mut self, now: Instant, ip: IpAddr) {
-        let until = now + WANTED;
-        let place = self.permissions.iter().position(|known| known.ip == ip);
-        if let Some(place) = place {
-            let mut known = self.permissions.remove(place);
-            known.until = until;
-            self.permissions.push(known);
-            return;
-        }
-        if self.permissions.len() == MAX_PERMISSIONS {
-            self.permissions.remove(0);
-        }
-        self.permissions.push(Permission {
-            ip,
-            until,
+    pub fn permit(&mut self, now: Instant, ip: IpAddr, asker: &Asker) {
+        self.wanted.add(now, ip, asker);
+        self.permissions.entry(ip).or_insert(Permission {
             due: Some(now),
             alone: false,
         });
     }
 
-    /// A viewer is there, and gets a channel, if there is one left. True if there is something to ask for.
-    pub fn bind(&mut self, now: Instant, peer: SocketAddr) -> bool {
-        if self.channels.contains_key(&peer) {
-            return false;
+    /// The viewer of a session is there, and is let in for as long as it is. `watched`: media goes there, and gets a channel,
+    /// if there is one left. True if that changes which channels are in use.
+    pub fn hold(&mut self, now: Instant, peer: SocketAddr, holder: u64, watched: bool) -> bool {
+        self.forget(now);
+        let known = self.channels.get(&peer);
+        let number = match known.and_then(|channel| channel.number) {
+            None if watched => self.number(),
+            known => known,
+        };
+        if let Some(number) = number {
+            self.numbers.insert(number, peer);
         }
-        if self.channels.len() == MAX_CHANNELS {
-            self.permit(now, peer.ip());
-            return true;
+        let channel = self.channels.entry(peer).or_insert(Channel {
+            number: None,
+            holder: None,
+            watched: false,
+            bound: None,
+            reserved: None,
+            due: now,
+            refused: false,
+        });
+        (channel.number, channel.holder) = (number, Some(holder));
+        let was_watched = std::mem::replace(&mut channel.watched, watched);
+        if !(watched && channel.is_bound(now)) {
+            channel.due = now;
         }
-        // A number is used again as late as possible: servers keep it for a while after its end.
+        let changes = was_watched != watched && channel.is_bound(now);
+        self.watched -= usize::from(was_watched);
+        self.watched += usize::from(watched);
+        changes
+    }
+
+    /// A number that is free. It is used again as late as possible.
+    fn number(&mut self) -> Option<u16> {
+        let numbers = usize::from(LAST - FIRST) + 1;
+        if self.watched >= MAX_CHANNELS || self.numbers.len() == numbers {
+            return None;
+        }
         let next = |number: u16| match number {
             FIRST..LAST => number + 1,
             _ => FIRST,
@@ -92,81 +133,143 @@ impl Peers {
             number = next(number);
         }
         self.last = number;
-        self.numbers.insert(number, peer);
-        let channel = Channel {
-            number,
-            bound: false,
-            due: now,
-        };
-        self.channels.insert(peer, channel);
-        true
+        Some(number)
     }
 
-    /// No viewer is there any more. Whether it had a channel.
-    pub fn release(&mut self, peer: SocketAddr) -> bool {
-        let Some(channel) = self.channels.remove(&peer) else {
+    /// The viewer of this session is there no longer. The server keeps the channel for a while, and so it is the same one if
+    /// a viewer is there again. True if it was in use.
+    pub fn release(&mut self, peer: SocketAddr, holder: u64) -> bool {
+        let known = self.channels.get_mut(&peer);
+        let Some(channel) = known.filter(|channel| channel.holder == Some(holder)) else {
             return false;
         };
-        self.numbers.remove(&channel.number);
-        channel.bound
+        channel.holder = None;
+        let was_watched = std::mem::take(&mut channel.watched);
+        self.watched -= usize::from(was_watched);
+        let was_used = was_watched && channel.bound.is_some();
+        if channel.reserved.is_none() {
+            // It was never asked for.
+            self.remove(peer);
+        }
+        was_used
+    }
+
+    fn remove(&mut self, peer: SocketAddr) {
+        if let Some(number) = self.channels.remove(&peer).and_then(|gone| gone.number) {
+            self.numbers.remove(&number);
+        }
+    }
+
+    /// Forgets channels that the server has forgotten as well.
+    fn forget(&mut self, now: Instant) {
+        let is_over = |channel: &Channel| {
+            channel.holder.is_none() && channel.reserved.is_none_or(|until| now >= until)
+        };
+        let channels = self.channels.iter();
+        let over = channels.filter(|(_, channel)| is_over(channel));
+        for peer in over.map(|(&peer, _)| peer).collect::<Vec<_>>() {
+            self.remove(peer);
+        }
     }
 
     /// What is to be asked for next.
     pub fn next(&mut self, now: Instant) -> Option<What> {
-        self.permissions.retain(|known| now < known.until);
-        // Those who watch come first.
-        let mut channels = self.channels.iter();
-        if let Some((&peer, channel)) = channels.find(|(_, channel)| channel.due <= now) {
-            return Some(What::Bind(peer, channel.number));
+        if self.wanted.expire(now) {
+            let wanted = &self.wanted;
+            self.permissions.retain(|&ip, _| wanted.contains(ip));
         }
-        let due = |known: &&Permission| known.due.is_some_and(|due| due <= now);
+        // Those who watch come first.
+        let held = self.channels.iter_mut();
+        let mut held = held.filter(|(_, channel)| channel.holder.is_some());
+        if let Some((&peer, channel)) = held.find(|(_, channel)| channel.due <= now) {
+            return Some(match channel.number {
+                Some(number) if !channel.by_permission() => {
+                    channel.reserved = Some(now + RESERVED);
+                    What::Bind(peer, number)
+                }
+                _ => What::Permit(vec![peer.ip()]),
+            });
+        }
+        let due = |(_, known): &(&IpAddr, &Permission)| known.due.is_some_and(|due| due <= now);
         let mut wanted = self.permissions.iter().filter(due);
-        let first = wanted.next()?;
-        let others = wanted.filter(|other| !first.alone && !other.alone);
-        let ips = std::iter::once(first).chain(others).map(|known| known.ip);
+        let (&ip, first) = wanted.next()?;
+        let others = wanted.filter(|(_, other)| !first.alone && !other.alone);
+        let ips = std::iter::once(ip).chain(others.map(|(&ip, _)| ip));
         Some(What::Permit(ips.take(AT_ONCE).collect()))
     }
 
     /// When [`Peers::next`] has something.
     pub fn next_due(&self) -> Option<Instant> {
-        let permissions = self.permissions.iter();
-        let wanted = permissions.filter_map(|known| Some(known.due?.min(known.until)));
-        let channels = self.channels.values().map(|channel| channel.due);
-        wanted.chain(channels).min()
+        let permissions = self.permissions.values().filter_map(|known| known.due);
+        let channels = self.channels.values();
+        let held = channels.filter(|channel| channel.holder.is_some());
+        let all = permissions.chain(held.map(|channel| channel.due));
+        all.chain(self.wanted.next_due()).min()
+    }
+
+    /// The channels that a permission for these addresses is for.
+    fn by_permission(&mut self, ips: &[IpAddr]) -> impl Iterator<Item = &mut Channel> {
+        let channels = self.channels.iter_mut();
+        let theirs =
+            channels.filter(|(peer, channel)| channel.by_permission() && ips.contains(&peer.ip()));
+        theirs.map(|(_, channel)| channel)
+    }
+
+    fn permissions_of(&mut self, ips: &[IpAddr]) -> impl Iterator<Item = &mut Permission> {
+        let permissions = self.permissions.iter_mut();
+        let theirs = permissions.filter(|(ip, _)| ips.contains(ip));
+        theirs.map(|(_, permission)| permission)
     }
 
     pub fn permitted(&mut self, now: Instant, ips: &[IpAddr]) {
-        for known in self
-            .permissions
-            .iter_mut()
-            .filter(|known| ips.contains(&known.ip))
-        {
+        for known in self.permissions_of(ips) {
             (known.due, known.alone) = (Some(now + RENEWAL), false);
+        }
+        for channel in self.by_permission(ips) {
+            // One that was refused is asked for again.
+            channel.due = match channel.refused {
+                true => now + AGAIN,
+                false => now + RENEWAL,
+            };
+            channel.refused = false;
         }
     }
 
     /// The server does not relay to one of these.
-    pub fn forbidden(&mut self, ips: &[IpAddr]) {
-        for known in self
-            .permissions
-            .iter_mut()
-            .filter(|known| ips.contains(&known.ip))
-        {
+    pub fn forbidden(&mut self, now: Instant, ips: &[IpAddr]) {
+        for known in self.permissions_of(ips) {
             match ips.len() {
                 1 => known.due = None,
                 _ => known.alone = true,
             }
         }
+        self.unanswered_channels(now, ips);
     }
 
-    /// Whether it was not before.
+    /// The server has not said whether it lets them in.
+    pub fn unanswered(&mut self, now: Instant, ips: &[IpAddr]) {
+        for known in self.permissions_of(ips) {
+            known.due = Some(now + AGAIN);
+        }
+        self.unanswered_channels(now, ips);
+    }
+
+    fn unanswered_channels(&mut self, now: Instant, ips: &[IpAddr]) {
+        for channel in self.by_permission(ips) {
+            (channel.due, channel.refused) = (now + AGAIN, false);
+        }
+    }
+
+    /// The server has the channel. Whether it was not in use before.
     pub fn bound(&mut self, now: Instant, peer: SocketAddr, number: u16) -> bool {
         let known = self.channels.get_mut(&peer);
-        let Some(channel) = known.filter(|channel| channel.number == number) else {
+        let Some(channel) = known.filter(|channel| channel.number == Some(number)) else {
             return false;
         };
-        channel.due = now + RENEWAL;
-        !std::mem::replace(&mut channel.bound, true)
+        (channel.due, channel.refused) = (now + RENEWAL, false);
+        channel.reserved = Some(now + RESERVED);
+        let was_bound = channel.bound.replace(now + BINDING);
+        channel.watched && was_bound.is_none_or(|until| now >= until)
     }
 
     /// The server gives it no channel: it needs a permission by itself. Whether it had one.
@@ -174,25 +277,14 @@ impl Peers {
         let Some(channel) = self.channels.get_mut(&peer) else {
             return false;
         };
-        channel.due = now + AGAIN;
-        let was_bound = std::mem::replace(&mut channel.bound, false);
-        self.permit(now, peer.ip());
-        was_bound
+        (channel.due, channel.refused) = (now, true);
+        channel.bound.take().is_some()
     }
 
     /// The server has not said whether it gives it a channel.
     pub fn unanswered_bind(&mut self, now: Instant, peer: SocketAddr) {
         if let Some(channel) = self.channels.get_mut(&peer) {
             channel.due = now + AGAIN;
-        }
-    }
-
-    /// The server has not said whether it lets them in.
-    pub fn unanswered(&mut self, now: Instant, ips: &[IpAddr]) {
-        for known in &mut self.permissions {
-            if ips.contains(&known.ip) {
-                known.due = Some(now + AGAIN);
-            }
         }
     }
 
@@ -204,15 +296,17 @@ impl Peers {
         };
     }
 
-    /// Who has the channel with this number.
+    /// Who has the channel with this number, or had it a moment ago.
     pub fn at(&self, number: u16) -> Option<SocketAddr> {
         self.numbers.get(&number).copied()
     }
 
-    pub fn channels(&self) -> Channels {
-        let bound = self.channels.iter().filter(|(_, channel)| channel.bound);
+    /// Those that datagrams may take.
+    pub fn channels(&self, now: Instant) -> Channels {
+        let channels = self.channels.iter();
+        let bound = channels.filter(|(_, known)| known.watched && known.is_bound(now));
         bound
-            .map(|(&peer, channel)| (peer, channel.number))
+            .filter_map(|(&peer, channel)| Some((peer, channel.number?)))
             .collect()
     }
 }

@@ -1,13 +1,13 @@
 //! Requests to a TURN server, and its refusals.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use md5::{Digest, Md5};
 use rtc::crypto::RTCCryptoProvider;
 use rtc::stun::attributes::{
     ATTR_ALTERNATE_SERVER, ATTR_CHANNEL_NUMBER, ATTR_LIFETIME, ATTR_NONCE, ATTR_REALM,
-    ATTR_REQUESTED_TRANSPORT, ATTR_USERNAME, ATTR_XOR_PEER_ADDRESS,
+    ATTR_REQUESTED_TRANSPORT, ATTR_USERNAME, ATTR_XOR_PEER_ADDRESS, AttrType,
 };
 use rtc::stun::error_code::ErrorCodeAttribute;
 use rtc::stun::integrity::MessageIntegrity;
@@ -17,11 +17,20 @@ use rtc::stun::message::{
     Setter, TransactionId,
 };
 
-use super::{Action, FIRST_REPEAT, Server};
+use super::Server;
 use crate::crypto::PROVIDER;
 use crate::error::Result;
 use crate::stun::attributes::{plain_address, put_address, text};
 
+/// Over UDP a request is repeated after this time, then after twice as long, and so on (RFC 8489 section 6.2.1). Over a
+/// connection it is waited for as long without.
+const FIRST_REPEAT: Duration = Duration::from_millis(500);
+const TRIES: u32 = 4;
+
+/// ADDITIONAL-ADDRESS-FAMILY, by its number and by that of its draft, which coturn 4.6 knows it by; and that of IPv6 (RFC 8656
+/// sections 18.13 and 18.11). Servers leave out what they do not know.
+const ATTR_ADDITIONAL_ADDRESS_FAMILY: [AttrType; 2] = [AttrType(0x8000), AttrType(0x8032)];
+const IPV6: [u8; 4] = [2, 0, 0, 0];
 /// UDP to viewers.
 const UDP: [u8; 4] = [17, 0, 0, 0];
 /// Asked for, in seconds; servers may give less.
@@ -30,7 +39,10 @@ const LIFETIME: u32 = 600;
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    Allocate,
+    /// `both`: an address of IPv4 and, if the server has any, one of IPv6.
+    Allocate {
+        both: bool,
+    },
     Refresh,
     /// The end of an allocation.
     Release,
@@ -41,7 +53,7 @@ pub enum What {
 impl What {
     fn method(&self) -> Method {
         match self {
-            What::Allocate => METHOD_ALLOCATE,
+            What::Allocate { .. } => METHOD_ALLOCATE,
             What::Refresh | What::Release => METHOD_REFRESH,
             What::Permit(_) => METHOD_CREATE_PERMISSION,
             What::Bind(..) => METHOD_CHANNEL_BIND,
@@ -81,8 +93,10 @@ impl std::fmt::Debug for Login {
 pub struct Asked {
     pub to: SocketAddr,
     pub what: What,
-    pub times: u32,
+    /// When it is to be repeated, or given up.
     pub due: Instant,
+    times: u32,
+    over_udp: bool,
     id: TransactionId,
     bytes: Vec<u8>,
 }
@@ -90,10 +104,10 @@ pub struct Asked {
 impl Asked {
     /// A request that has not left yet.
     pub fn new(
-        now: Instant,
-        to: SocketAddr,
+        (now, to): (Instant, SocketAddr),
         what: What,
         login: Option<&Login>,
+        over_udp: bool,
         random: &mut dyn FnMut() -> Result<u64>,
     ) -> Result<Asked> {
         let mut id = TransactionId::default();
@@ -107,18 +121,28 @@ impl Asked {
         Ok(Asked {
             to,
             what,
-            times: 0,
             due: now,
+            times: 0,
+            over_udp,
             id,
             bytes,
         })
     }
 
     /// The request, for the first time or again.
-    pub fn send(&mut self, now: Instant) -> Action {
-        self.due = now + FIRST_REPEAT * (1 << self.times);
+    pub fn send(&mut self, now: Instant) -> Vec<u8> {
+        let wait = match self.over_udp {
+            true => 1 << self.times,
+            false => (1 << TRIES) - 1,
+        };
+        self.due = now + FIRST_REPEAT * wait;
         self.times += 1;
-        Action::Send(self.to, self.bytes.clone())
+        self.bytes.clone()
+    }
+
+    /// Whether it may be lost, and has not been sent often enough.
+    pub fn may_repeat(&self) -> bool {
+        self.over_udp && self.times < TRIES
     }
 
     /// Whether a message answers it.
@@ -136,8 +160,13 @@ fn encode(id: TransactionId, what: &What, login: Option<&Login>) -> Vec<u8> {
     message.transaction_id = id;
     message.write_header();
     match what {
-        What::Allocate => {
+        What::Allocate { both } => {
             message.add(ATTR_REQUESTED_TRANSPORT, &UDP);
+            if *both {
+                for kind in ATTR_ADDITIONAL_ADDRESS_FAMILY {
+                    message.add(kind, &IPV6);
+                }
+            }
             message.add(ATTR_LIFETIME, &LIFETIME.to_be_bytes());
         }
         What::Refresh => message.add(ATTR_LIFETIME, &LIFETIME.to_be_bytes()),

@@ -8,7 +8,7 @@ use rtc::crypto::RTCCryptoProvider;
 use rtc::stun::attributes::{
     ATTR_ALTERNATE_SERVER, ATTR_CHANNEL_NUMBER, ATTR_DATA, ATTR_ERROR_CODE, ATTR_LIFETIME,
     ATTR_MESSAGE_INTEGRITY, ATTR_NONCE, ATTR_REALM, ATTR_XOR_PEER_ADDRESS,
-    ATTR_XOR_RELAYED_ADDRESS, ATTR_XORMAPPED_ADDRESS,
+    ATTR_XOR_RELAYED_ADDRESS, ATTR_XORMAPPED_ADDRESS, AttrType,
 };
 use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{
@@ -17,7 +17,7 @@ use rtc::stun::message::{
     MessageType, Setter,
 };
 
-use super::{Action, Client, Heard, Server};
+use super::{Action, Asker, Client, Heard, Origin, Server, Wire};
 use crate::crypto::PROVIDER;
 use crate::stun;
 use crate::stun::attributes::{authenticate, put_address, text, value};
@@ -37,6 +37,18 @@ fn key() -> [u8; 16] {
     Md5::digest("gateway:example:secret").into()
 }
 
+/// Of the host that the gateway runs on.
+const LOCAL: &str = "192.168.1.2";
+/// A session.
+const SESSION: u64 = 7;
+
+fn asker(session: u64) -> Asker {
+    Asker {
+        peer: "".into(),
+        session,
+    }
+}
+
 struct Rig {
     client: Client,
     now: Instant,
@@ -46,21 +58,24 @@ struct Rig {
 
 impl Rig {
     fn new() -> Rig {
-        let names = ["turn:one.example", "turn:two.example"];
-        let servers = names.map(|url| (url, Some("gateway"), Some("secret")));
-        let servers = Server::parse_all(servers.into_iter()).unwrap();
-        let now = Instant::now();
-        let mut rig = Rig {
-            client: Client::new(now, servers),
-            now,
-            number: 0,
-            server: address("203.0.113.1:3478"),
-        };
+        let mut rig = Rig::of(["turn:one.example", "turn:two.example"]);
         rig.resolves("one.example");
         rig
     }
 
-    fn action(&mut self) -> Option<Action> {
+    fn of(names: [&str; 2]) -> Rig {
+        let servers = names.map(|url| (url, Some("gateway"), Some("secret")));
+        let servers = Server::parse_all(servers.into_iter()).unwrap();
+        let now = Instant::now();
+        Rig {
+            client: Client::new(now, servers),
+            now,
+            number: 0,
+            server: address("203.0.113.1:3478"),
+        }
+    }
+
+    fn action(&mut self) -> Option<Action<Wire>> {
         let number = &mut self.number;
         let random = &mut || {
             *number += 1;
@@ -70,19 +85,43 @@ impl Rig {
     }
 
     fn resolves(&mut self, name: &str) {
-        let Some(Action::Resolve(asked)) = self.action() else {
+        let server = self.server;
+        self.resolves_to(name, &[server]);
+    }
+
+    fn resolves_to(&mut self, name: &str, found: &[SocketAddr]) {
+        let Some(Action::Resolve(number, asked)) = self.action() else {
             panic!("no name is looked up");
         };
         assert_eq!(asked.host, name);
-        let server = self.server;
-        self.client.resolved(self.now, Ok(&[server]));
+        self.client.resolved(self.now, number, Ok(found));
+    }
+
+    /// A datagram comes to the address that the gateway asks from.
+    fn comes<'a>(&mut self, from: SocketAddr, datagram: &'a [u8]) -> Heard<'a> {
+        let from = Origin::Udp(from, Some(ip(LOCAL)));
+        self.client.handle(self.now, from, datagram)
+    }
+
+    fn permit(&mut self, ips: impl IntoIterator<Item = IpAddr>) {
+        self.client.permit(self.now, &asker(SESSION), ips);
+    }
+
+    fn bind(&mut self, peer: SocketAddr) {
+        self.client.hold(self.now, peer, SESSION, true);
+    }
+
+    fn channel(&self, peer: SocketAddr) -> Option<u16> {
+        self.client.channels(self.now).get(&peer).copied()
     }
 
     /// The request that leaves now.
     fn request(&mut self) -> Message {
         match self.action() {
-            Some(Action::Send(to, bytes)) => {
+            Some(Action::Send(to, local, bytes)) => {
                 assert_eq!(to, self.server);
+                let known = self.client.allocated();
+                assert_eq!(local, known.map(|_| ip(LOCAL)));
                 stun::message(&bytes).unwrap()
             }
             other => panic!("{other:?}"),
@@ -116,7 +155,7 @@ impl Rig {
                 .add_to(&mut response)
                 .unwrap();
         }
-        self.client.handle(self.now, self.server, &response.raw);
+        self.comes(self.server, &response.raw);
     }
 
     fn refuse(&mut self, request: &Message, code: u16, add: impl FnOnce(&mut Message)) {
@@ -127,8 +166,7 @@ impl Rig {
         let value = [0, 0, (code / 100) as u8, (code % 100) as u8, b'N', b'o'];
         response.add(ATTR_ERROR_CODE, &value);
         add(&mut response);
-        let heard = self.client.handle(self.now, self.server, &response.raw);
-        assert_eq!(heard, Heard::Taken);
+        assert_eq!(self.comes(self.server, &response.raw), Heard::Taken);
     }
 
     fn challenge(&mut self, request: &Message, code: u16, nonce: &str) {
@@ -183,10 +221,9 @@ fn viewers_are_let_in_and_get_channels() {
     assert_eq!(rig.client.reports()[0].relayed, Some(address(RELAYED)));
     assert!(rig.action().is_none());
     let others = ["2001:db8::1", "0.0.0.0", "224.0.0.1"].map(ip);
-    rig.client.permit(rig.now, others);
+    rig.permit(others);
     assert!(rig.action().is_none(), "nobody comes from there");
-    rig.client
-        .permit(rig.now, ["198.51.100.7", "10.0.0.7"].map(ip));
+    rig.permit(["198.51.100.7", "10.0.0.7"].map(ip));
     let request = rig.authentic();
     assert_eq!(request.typ.method, METHOD_CREATE_PERMISSION);
     rig.respond(&request, |_| {});
@@ -194,24 +231,368 @@ fn viewers_are_let_in_and_get_channels() {
 
     let viewer = address("198.51.100.7:6000");
     let data = Rig::indication(viewer, b"hello");
-    let heard = rig.client.handle(rig.now, rig.server, &data);
+    let heard = rig.comes(rig.server, &data);
     assert_eq!(heard, Heard::Data(viewer, b"hello".to_vec().into()));
-    assert!(rig.client.channels().is_empty());
-    assert!(rig.client.bind(rig.now, viewer));
-    assert!(!rig.client.bind(rig.now, viewer));
+    assert_eq!(rig.channel(viewer), None);
+    rig.bind(viewer);
+    rig.bind(viewer);
     let request = rig.authentic();
     assert_eq!(request.typ.method, METHOD_CHANNEL_BIND);
     let number = value(&request, ATTR_CHANNEL_NUMBER).unwrap();
     assert_eq!(number, [0x40, 0, 0, 0]);
     rig.respond(&request, |_| {});
     assert!(rig.client.take_change());
-    assert_eq!(rig.client.channels().get(&viewer), Some(&0x4000));
+    assert!(rig.action().is_none());
+    assert_eq!(rig.channel(viewer), Some(0x4000));
     let data = [0x40, 0, 0, 2, b'h', b'i', 0, 0];
-    let heard = rig.client.handle(rig.now, rig.server, &data);
+    let heard = rig.comes(rig.server, &data);
     assert_eq!(heard, Heard::Data(viewer, b"hi"[..].into()));
-    rig.client.release(viewer);
+    let other = [0x40, 1, 0, 2, b'h', b'i', 0, 0];
+    assert_eq!(rig.comes(rig.server, &other), Heard::Taken, "of nobody");
+}
+
+#[test]
+fn a_viewer_that_comes_back_has_its_channel_for_as_long_as_the_server_has_it() {
+    let mut rig = Rig::allocated();
+    let viewer = address("198.51.100.7:6000");
+    rig.bind(viewer);
+    let request = rig.authentic();
+    rig.respond(&request, |_| {});
+    let bound = rig.now;
+    rig.client.release(viewer, SESSION + 1);
+    assert_eq!(rig.channel(viewer), Some(0x4000), "not that one's");
+    rig.client.release(viewer, SESSION);
     assert!(rig.client.take_change());
-    assert_eq!(rig.client.handle(rig.now, rig.server, &data), Heard::Taken);
+    assert_eq!(rig.channel(viewer), None, "nobody watches there");
+    // What it sends meanwhile comes in the channel still.
+    let data = [0x40, 0, 0, 2, b'h', b'i', 0, 0];
+    let heard = rig.comes(rig.server, &data);
+    assert_eq!(heard, Heard::Data(viewer, b"hi"[..].into()));
+    // Others get other numbers.
+    rig.bind(address("198.51.100.8:6000"));
+    let request = rig.authentic();
+    assert_eq!(
+        value(&request, ATTR_CHANNEL_NUMBER),
+        Some(&[0x40, 1, 0, 0][..])
+    );
+    rig.respond(&request, |_| {});
+    assert!(rig.client.take_change());
+    rig.bind(viewer);
+    assert!(rig.client.take_change(), "at once");
+    assert_eq!(rig.channel(viewer), Some(0x4000));
+    rig.client.release(viewer, SESSION);
+    for (later, number) in [(899, [0x40, 0, 0, 0]), (901, [0x40, 2, 0, 0])] {
+        // By then the server has it no more, but nothing else may be bound to it.
+        rig.now = bound + later * SECOND;
+        rig.bind(viewer);
+        let mut asked = None;
+        while let Some(Action::Send(_, _, bytes)) = rig.action() {
+            let request = stun::message(&bytes).unwrap();
+            let peer = stun::attributes::address(&request, ATTR_XOR_PEER_ADDRESS);
+            match peer == Some(viewer) {
+                // It is not answered: nothing is renewed by it.
+                true => asked = value(&request, ATTR_CHANNEL_NUMBER).map(<[u8]>::to_vec),
+                false => rig.respond(&request, |response| {
+                    response.add(ATTR_LIFETIME, &600_u32.to_be_bytes());
+                }),
+            }
+            if asked.is_some() {
+                break;
+            }
+        }
+        assert_eq!(asked.as_deref(), Some(&number[..]), "after {later} s");
+        if later == 899 {
+            rig = Rig::allocated();
+            rig.bind(viewer);
+            let request = rig.authentic();
+            rig.respond(&request, |_| {});
+            rig.bind(address("198.51.100.8:6000"));
+            let request = rig.authentic();
+            rig.respond(&request, |_| {});
+            rig.client.release(viewer, SESSION);
+        }
+    }
+}
+
+#[test]
+fn viewers_without_a_channel_are_let_in_for_as_long_as_they_watch() {
+    let mut rig = Rig::allocated();
+    let viewer = address("198.51.100.7:6000");
+    rig.bind(viewer);
+    let (mut permitted, mut refused) = (Vec::new(), 0);
+    let begun = rig.now;
+    while rig.now - begun < 1000 * SECOND {
+        while let Some(Action::Send(_, _, bytes)) = rig.action() {
+            let request = stun::message(&bytes).unwrap();
+            match request.typ.method {
+                METHOD_CHANNEL_BIND => {
+                    refused += 1;
+                    rig.refuse(&request, 400, |_| {});
+                }
+                METHOD_CREATE_PERMISSION => {
+                    permitted.push(rig.now);
+                    rig.respond(&request, |_| {});
+                }
+                _ => rig.respond(&request, |response| {
+                    response.add(ATTR_LIFETIME, &600_u32.to_be_bytes());
+                }),
+            }
+        }
+        rig.now = rig.client.next_due().unwrap();
+    }
+    assert!((10..20).contains(&refused), "{refused}");
+    assert!(
+        permitted
+            .windows(2)
+            .all(|pair| pair[1] - pair[0] < 300 * SECOND)
+    );
+    assert!(rig.now - *permitted.last().unwrap() < 300 * SECOND);
+}
+
+#[test]
+fn where_no_media_goes_a_viewer_is_let_in_without_a_channel() {
+    let mut rig = Rig::allocated();
+    let viewer = address("198.51.100.7:6000");
+    rig.client.hold(rig.now, viewer, SESSION, false);
+    let request = rig.authentic();
+    assert_eq!(request.typ.method, METHOD_CREATE_PERMISSION);
+    rig.respond(&request, |_| {});
+    assert!(rig.action().is_none());
+    // For as long as it is there, beside what renews the allocation.
+    let begun = rig.now;
+    let mut permitted = 0;
+    while rig.now - begun < 1000 * SECOND {
+        while let Some(Action::Send(_, _, bytes)) = rig.action() {
+            let request = stun::message(&bytes).unwrap();
+            permitted += usize::from(request.typ.method == METHOD_CREATE_PERMISSION);
+            assert_ne!(request.typ.method, METHOD_CHANNEL_BIND);
+            rig.respond(&request, |response| {
+                response.add(ATTR_LIFETIME, &600_u32.to_be_bytes());
+            });
+        }
+        rig.now = rig.client.next_due().unwrap();
+    }
+    assert_eq!(permitted, 4, "every 200 s");
+    // Media goes there, and elsewhere again.
+    rig.bind(viewer);
+    let request = rig.authentic();
+    assert_eq!(request.typ.method, METHOD_CHANNEL_BIND);
+    rig.respond(&request, |_| {});
+    assert_eq!(rig.channel(viewer), Some(0x4000));
+    rig.client.take_change();
+    rig.client.hold(rig.now, viewer, SESSION, false);
+    assert!(rig.client.take_change());
+    assert_eq!(rig.channel(viewer), None);
+    let request = rig.authentic();
+    assert_eq!(request.typ.method, METHOD_CREATE_PERMISSION);
+    rig.respond(&request, |_| {});
+    rig.bind(viewer);
+    assert!(rig.client.take_change(), "the server has it still");
+    assert_eq!(rig.channel(viewer), Some(0x4000));
+}
+
+#[test]
+fn what_comes_to_another_address_of_ours_is_not_the_servers() {
+    let mut rig = Rig::allocated();
+    let viewer = address("198.51.100.7:6000");
+    let data = Rig::indication(viewer, b"hello");
+    let other = Origin::Udp(rig.server, Some(ip("192.168.1.3")));
+    let heard = rig.client.handle(rig.now, other, &data);
+    assert_eq!(heard, Heard::Nothing);
+    // The system may not say where it came to.
+    let heard = rig
+        .client
+        .handle(rig.now, Origin::Udp(rig.server, None), &data);
+    assert!(matches!(heard, Heard::Data(..)));
+    // Another address is gone: it asks whether all is as it was.
+    rig.client.host_changed(rig.now, &[ip("192.168.1.3")]);
+    let request = rig.authentic();
+    assert_eq!(request.typ.method, METHOD_REFRESH);
+    rig.respond(&request, |_| {});
+    assert!(rig.client.allocated().is_some());
+    // This one is: nothing more comes from the server.
+    rig.client.host_changed(rig.now, &[ip(LOCAL)]);
+    assert!(rig.client.take_change());
+    assert_eq!(rig.client.allocated(), None);
+    rig.resolves("one.example");
+    let request = rig.request();
+    assert_eq!(request.typ.method, METHOD_ALLOCATE);
+}
+
+#[test]
+fn all_addresses_of_a_server_are_tried_of_both_families_in_turn() {
+    let mut rig = Rig::of(["turn:one.example", "turn:two.example"]);
+    let found = ["203.0.113.1:3478", "203.0.113.2:3478", "[2001:db8::1]:3478"].map(address);
+    rig.resolves_to("one.example", &found);
+    for at in [0, 2, 1] {
+        rig.server = found[at];
+        for _ in 0..4 {
+            let request = rig.request();
+            assert_eq!(request.typ.method, METHOD_ALLOCATE);
+            rig.now = rig.client.next_due().unwrap();
+        }
+    }
+    rig.resolves("two.example");
+    assert!(rig.message().contains("203.0.113.2:3478 did not answer"));
+}
+
+#[test]
+fn what_is_allocated_is_given_back_at_the_end() {
+    for answer in [None, Some(0), Some(438), Some(400)] {
+        let mut rig = Rig::allocated();
+        rig.bind(address("198.51.100.7:6000"));
+        // One request is on its way.
+        let _ = rig.authentic();
+        rig.client.end();
+        assert!(!rig.client.is_over());
+        let request = rig.authentic();
+        assert_eq!(request.typ.method, METHOD_REFRESH);
+        assert_eq!(value(&request, ATTR_LIFETIME), Some(&[0; 4][..]));
+        match answer {
+            None => {
+                while let Some(due) = rig.client.next_due() {
+                    rig.now = due;
+                    let _ = rig.action();
+                }
+            }
+            Some(0) => rig.respond(&request, |_| {}),
+            Some(438) => {
+                rig.challenge(&request, 438, "another");
+                let request = rig.authentic();
+                assert_eq!(value(&request, ATTR_LIFETIME), Some(&[0; 4][..]));
+                rig.respond(&request, |_| {});
+            }
+            Some(code) => rig.refuse(&request, code, |_| {}),
+        }
+        assert!(rig.client.is_over(), "{answer:?}");
+        assert_eq!(rig.client.allocated(), None);
+        assert!(rig.action().is_none());
+        assert_eq!(rig.client.next_due(), None);
+    }
+    let mut rig = Rig::new();
+    let _ = rig.request();
+    rig.client.end();
+    assert!(rig.client.is_over(), "there is nothing to give back");
+    assert!(rig.action().is_none());
+}
+
+/// A server that is reached over a connection.
+impl Rig {
+    /// The number of the connection that is asked for.
+    fn opens(&mut self) -> u64 {
+        let Some(Action::Other(Wire::Open { id, to, .. })) = self.action() else {
+            panic!("no connection is asked for");
+        };
+        assert_eq!(to, self.server);
+        assert!(self.action().is_none(), "until it is there");
+        id
+    }
+
+    fn written(&mut self, id: u64) -> Message {
+        match self.action() {
+            Some(Action::Other(Wire::Write(over, bytes))) => {
+                assert_eq!(over, id);
+                stun::message(&bytes).unwrap()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn says(&mut self, id: u64, request: &Message, add: impl FnOnce(&mut Message)) {
+        let mut response = Message::new();
+        response.typ = MessageType::new(request.typ.method, CLASS_SUCCESS_RESPONSE);
+        response.transaction_id = request.transaction_id;
+        response.write_header();
+        add(&mut response);
+        MessageIntegrity::new_raw_integrity_with_provider(key(), PROVIDER.crypto())
+            .add_to(&mut response)
+            .unwrap();
+        let heard = self
+            .client
+            .handle(self.now, Origin::Connection(id), &response.raw);
+        assert_eq!(heard, Heard::Taken);
+    }
+
+    /// Allocates over the connection with this number.
+    fn allocates_over(&mut self, id: u64) {
+        let request = self.written(id);
+        let mut refusal = Message::new();
+        refusal.typ = MessageType::new(request.typ.method, CLASS_ERROR_RESPONSE);
+        refusal.transaction_id = request.transaction_id;
+        refusal.write_header();
+        refusal.add(ATTR_ERROR_CODE, &[0, 0, 4, 1]);
+        refusal.add(ATTR_REALM, b"example");
+        refusal.add(ATTR_NONCE, b"first");
+        // Whoever sends this over UDP is not heard.
+        let heard = self.comes(self.server, &refusal.raw);
+        assert_eq!(heard, Heard::Nothing);
+        self.client
+            .handle(self.now, Origin::Connection(id), &refusal.raw);
+        let request = self.written(id);
+        assert_eq!(request.typ.method, METHOD_ALLOCATE);
+        self.says(id, &request, |response| {
+            put_address(response, ATTR_XOR_RELAYED_ADDRESS, address(RELAYED));
+            put_address(response, ATTR_XORMAPPED_ADDRESS, address("192.0.2.7:1234"));
+            response.add(ATTR_LIFETIME, &600_u32.to_be_bytes());
+        });
+        assert!(self.client.take_change());
+    }
+}
+
+#[test]
+fn over_a_connection_requests_are_not_repeated_and_its_end_is_that_of_the_allocation() {
+    let mut rig = Rig::of(["turns:one.example", "turn:two.example?transport=tcp"]);
+    rig.server = address("203.0.113.1:5349");
+    rig.resolves("one.example");
+    let first = rig.opens();
+    rig.client.connected(rig.now, first, Ok(Some(ip(LOCAL))));
+    rig.allocates_over(first);
+    let viewer = address("198.51.100.7:6000");
+    let data = Rig::indication(viewer, b"hello");
+    let heard = rig.client.handle(rig.now, Origin::Connection(first), &data);
+    assert_eq!(heard, Heard::Data(viewer, b"hello".to_vec().into()));
+    assert_eq!(
+        rig.comes(rig.server, &data),
+        Heard::Nothing,
+        "by another way"
+    );
+    rig.now += 15 * SECOND;
+    let asked = rig.now;
+    let _ = rig.written(first);
+    assert_eq!(
+        rig.client.next_due().unwrap() - asked,
+        7 * SECOND + SECOND / 2
+    );
+    rig.client.disconnected(rig.now, first + 1, "of no account");
+    assert!(rig.client.allocated().is_some());
+    rig.client.disconnected(rig.now, first, "it was reset");
+    assert_eq!(rig.client.allocated(), None);
+    assert_eq!(rig.client.connection(), None);
+    assert!(rig.message().contains("it was reset"), "{}", rig.message());
+    // The next server; what comes over the former connection is nothing.
+    rig.resolves("two.example");
+    let second = rig.opens();
+    assert_ne!(first, second);
+    rig.client.connected(rig.now, first, Ok(None));
+    assert!(rig.action().is_none());
+    rig.client
+        .connected(rig.now, second, Err("it cannot be".to_owned()));
+    // All have failed, and the one that worked did so for seconds only: a pause.
+    assert_eq!(rig.client.next_due(), Some(rig.now + 30 * SECOND));
+}
+
+#[test]
+fn a_connection_that_takes_too_long_is_given_up() {
+    let mut rig = Rig::of(["turn:one.example?transport=tcp", "turn:two.example"]);
+    rig.resolves("one.example");
+    let id = rig.opens();
+    rig.now = rig.client.next_due().unwrap();
+    rig.resolves("two.example");
+    assert_eq!(rig.client.connection(), None);
+    assert!(rig.message().contains("cannot be connected to in time"));
+    rig.client.connected(rig.now, id, Ok(None));
+    let request = rig.request();
+    assert_eq!(request.typ.method, METHOD_ALLOCATE, "over UDP");
 }
 
 #[test]
@@ -220,10 +601,8 @@ fn what_others_send_changes_nothing() {
     let viewer = address("198.51.100.7:6000");
     let data = Rig::indication(viewer, b"hello");
     for from in [viewer, address("203.0.113.1:3479")] {
-        let heard = rig.client.handle(rig.now, from, &data);
-        assert_eq!(heard, Heard::Nothing);
-        let heard = rig.client.handle(rig.now, from, &[0x40, 0, 0, 0]);
-        assert_eq!(heard, Heard::Nothing);
+        assert_eq!(rig.comes(from, &data), Heard::Nothing);
+        assert_eq!(rig.comes(from, &[0x40, 0, 0, 0]), Heard::Nothing);
     }
     rig.now += 20 * SECOND;
     let request = rig.authentic();
@@ -278,6 +657,44 @@ fn what_another_life_has_allocated_is_ended() {
 }
 
 #[test]
+fn a_server_that_has_addresses_of_both_families_lets_in_viewers_of_both() {
+    let both = |request: &Message| value(request, AttrType(0x8000)) == Some(&[2, 0, 0, 0][..]);
+    let mut rig = Rig::new();
+    let request = rig.request();
+    assert!(both(&request));
+    rig.challenge(&request, 401, "first");
+    let request = rig.authentic();
+    assert!(both(&request));
+    let second = address("[2001:db8::9]:50000");
+    rig.respond(&request, |response| {
+        put_address(response, ATTR_XOR_RELAYED_ADDRESS, address(RELAYED));
+        put_address(response, ATTR_XOR_RELAYED_ADDRESS, second);
+        put_address(response, ATTR_XORMAPPED_ADDRESS, address("192.0.2.7:1234"));
+        response.add(ATTR_LIFETIME, &600_u32.to_be_bytes());
+    });
+    let allocated = rig.client.allocated().unwrap();
+    assert!(allocated.relayed().eq([address(RELAYED), second]));
+    rig.permit(["198.51.100.7", "2001:db8::7"].map(ip));
+    let request = rig.authentic();
+    let peers = stun::attributes::addresses(&request, ATTR_XOR_PEER_ADDRESS);
+    assert_eq!(peers.unwrap().len(), 2);
+
+    // A server that takes that amiss is asked for one alone.
+    for code in [400, 420, 440, 508] {
+        let mut rig = Rig::new();
+        let request = rig.request();
+        rig.challenge(&request, 401, "first");
+        let request = rig.authentic();
+        rig.refuse(&request, code, |_| {});
+        assert_eq!(rig.message(), "");
+        let request = rig.authentic();
+        assert!(!both(&request));
+        rig.grant_allocation(&request);
+        assert_eq!(rig.client.allocated().unwrap().second, None);
+    }
+}
+
+#[test]
 fn a_server_that_mismatches_again_and_again_is_left() {
     let mut rig = Rig::new();
     let request = rig.request();
@@ -309,6 +726,12 @@ fn a_server_that_refuses_says_why_and_the_next_one_is_asked() {
         match code {
             401 => rig.challenge(&request, 401, "second"),
             _ => rig.refuse(&request, code, |_| {}),
+        }
+        if let 442 | 508 = code {
+            // It has no address of IPv4 either.
+            assert_eq!(rig.message(), "");
+            let request = rig.authentic();
+            rig.refuse(&request, code, |_| {});
         }
         let message = rig.message();
         assert!(message.contains(words), "{message}");
@@ -353,7 +776,7 @@ fn servers_that_do_not_answer_are_asked_again_after_a_while() {
 #[test]
 fn a_lost_server_is_noticed_within_a_minute_and_a_moment_of_silence_costs_nothing() {
     let mut rig = Rig::allocated();
-    rig.client.permit(rig.now, [ip("198.51.100.7")]);
+    rig.permit([ip("198.51.100.7")]);
     let begun = rig.now;
     // Nothing is answered.
     while rig.now - begun < 35 * SECOND {
@@ -365,7 +788,7 @@ fn a_lost_server_is_noticed_within_a_minute_and_a_moment_of_silence_costs_nothin
     while rig.client.allocated().is_some() {
         rig.now = rig.client.next_due().unwrap();
         while let Some(action) = rig.action() {
-            if let Action::Resolve(asked) = action {
+            if let Action::Resolve(_, asked) = action {
                 name = Some(asked.host);
             }
         }
@@ -398,7 +821,7 @@ fn another_server_that_is_named_is_asked_but_not_without_end() {
 fn an_address_that_the_server_does_not_relay_to_keeps_no_other_out() {
     let mut rig = Rig::allocated();
     let ips: Vec<IpAddr> = (1..=5).map(|i| IpAddr::from([192, 0, 2, i])).collect();
-    rig.client.permit(rig.now, ips.clone());
+    rig.permit(ips.clone());
     let request = rig.authentic();
     rig.refuse(&request, 403, |_| {});
     for _ in &ips {
@@ -416,14 +839,13 @@ fn an_address_that_the_server_does_not_relay_to_keeps_no_other_out() {
 #[test]
 fn nothing_is_due_that_is_not_done() {
     let mut rig = Rig::allocated();
-    rig.client
-        .permit(rig.now, ["198.51.100.7", "198.51.100.8"].map(ip));
-    rig.client.bind(rig.now, address("198.51.100.7:6000"));
+    rig.permit(["198.51.100.7", "198.51.100.8"].map(ip));
+    rig.bind(address("198.51.100.7:6000"));
     let begun = rig.now;
     let mut requests = 0;
     // The server grants some, and refuses others.
     while rig.now - begun < 1000 * SECOND {
-        while let Some(Action::Send(_, bytes)) = rig.action() {
+        while let Some(Action::Send(_, _, bytes)) = rig.action() {
             let request = stun::message(&bytes).unwrap();
             requests += 1;
             match request.typ.method == METHOD_REFRESH || requests % 2 == 0 {
@@ -443,21 +865,24 @@ fn nothing_is_due_that_is_not_done() {
 #[test]
 fn who_watches_comes_before_those_who_may_come() {
     let mut rig = Rig::allocated();
-    let ips = (1..=100).map(|i| IpAddr::from([198, 51, 100, i]));
-    rig.client.permit(rig.now, ips);
-    rig.client.bind(rig.now, address("198.51.100.7:6000"));
+    for i in 1..=100 {
+        let ip = IpAddr::from([198, 51, 100, i]);
+        rig.client.permit(rig.now, &asker(i.into()), [ip]);
+    }
+    rig.bind(address("198.51.100.7:6000"));
     let request = rig.authentic();
     assert_eq!(request.typ.method, METHOD_CHANNEL_BIND);
     // A server that gives no channel is asked to let it in all the same.
     rig.refuse(&request, 400, |_| {});
     let mut asked = Vec::new();
-    while let Some(Action::Send(_, bytes)) = rig.action() {
+    while let Some(Action::Send(_, _, bytes)) = rig.action() {
         let request = stun::message(&bytes).unwrap();
         assert_eq!(request.typ.method, METHOD_CREATE_PERMISSION);
         asked.push(request.attributes.0.len());
         rig.respond(&request, |_| {});
     }
-    assert_eq!(asked.len(), 13);
+    // First by itself.
+    assert_eq!((asked.len(), asked[0]), (14, 5));
 }
 
 #[test]
@@ -465,11 +890,12 @@ fn what_is_kept_of_viewers_is_bounded() {
     let mut rig = Rig::allocated();
     for i in 0..2000_u32 {
         let ip = IpAddr::from((0x0a00_0000 + i).to_be_bytes());
-        rig.client.permit(rig.now, [ip]);
-        rig.client.bind(rig.now, SocketAddr::new(ip, 5000));
+        rig.client.permit(rig.now, &asker(i.into()), [ip]);
+        let peer = SocketAddr::new(ip, 5000);
+        rig.client.hold(rig.now, peer, i.into(), true);
     }
     let (mut permits, mut binds) = (0, 0);
-    while let Some(Action::Send(_, bytes)) = rig.action() {
+    while let Some(Action::Send(_, _, bytes)) = rig.action() {
         let request = stun::message(&bytes).unwrap();
         match request.typ.method {
             METHOD_CREATE_PERMISSION => permits += 1,
@@ -478,6 +904,7 @@ fn what_is_kept_of_viewers_is_bounded() {
         }
         rig.respond(&request, |_| {});
     }
-    assert_eq!((permits, binds), (256 / 8, 1024));
-    assert_eq!(rig.client.channels().len(), 1024);
+    // Who has no channel needs a permission for as long as it watches.
+    assert_eq!((permits, binds), (2000 - 1024, 1024));
+    assert_eq!(rig.client.channels(rig.now).len(), 1024);
 }
