@@ -162,8 +162,9 @@ pub struct rtsp_webrtc_gateway_config {
     /// Rules for the network interfaces whose addresses viewers are told. "eth0", or "wl*" for any rest: only
     /// such interfaces, besides loopback. "!tun0": not this one. Without a rule that has no "!", all
     /// interfaces are used but bridges of containers and virtual machines (docker0, veth*, virbr* and the
-    /// like), and those too where there is nothing else. If udp_bind has an address, that is told, whatever
-    /// the rules say. May be NULL if interfaces_len is 0.
+    /// like), and those too where there is nothing else. "eth0" is also for the labels of its addresses
+    /// ("eth0:1"). Rules that leave nothing but loopback are told in the log. If udp_bind has an address, that
+    /// is told, whatever the rules say. May be NULL if interfaces_len is 0.
     pub interfaces: *const *const c_char,
     /// Number of elements in interfaces, at most 64.
     pub interfaces_len: usize,

@@ -9,6 +9,9 @@ use parking_lot::Mutex;
 
 use super::rules::{Found, Rules};
 
+/// Addresses that viewers are told at most: a browser tries each of them with each of its own.
+const MAX_OFFERED: usize = 32;
+
 /// A cache of the addresses. Querying the system takes longer than everything else in an answer.
 #[derive(Debug, Default)]
 pub struct Interfaces {
@@ -49,10 +52,23 @@ impl Interfaces {
         match if_addrs::get_if_addrs() {
             Ok(interfaces) => {
                 let found: Vec<Found> = interfaces.into_iter().map(Found::from).collect();
-                let addresses = Arc::new(Addresses::new(&found, &self.rules));
+                let usable = usable(&found);
+                let addresses = Arc::new(Addresses::new(&found, &usable, &self.rules));
                 let before = cached.replace((now, Arc::clone(&addresses)));
-                if before.is_some_and(|(_, before)| before != addresses) {
+                let before = before.map(|(_, before)| before);
+                if before.as_ref().is_some_and(|before| *before != addresses) {
                     self.changes.fetch_add(1, Ordering::Relaxed);
+                }
+                // The host's log callback must not hold up other workers.
+                drop(cached);
+                if before.is_none_or(|before| before != addresses)
+                    && let Some(names) = self.rules.left_out(&usable, &addresses.offered)
+                {
+                    log::warn!(
+                        "the rules in interfaces leave out all interfaces, so viewers on other machines reach this host only by \
+                         public_addresses and relays; there are: {}",
+                        names.join(", ")
+                    );
                 }
                 addresses
             }
@@ -77,13 +93,22 @@ impl Interfaces {
     }
 }
 
+fn is_up(found: &Found) -> bool {
+    found.up && !found.ip.is_unspecified() && !found.ip.is_multicast()
+}
+
+/// Those of which a viewer may know what to do with them.
+fn usable(found: &[Found]) -> Vec<Found> {
+    let usable = found
+        .iter()
+        .filter(|found| is_up(found) && !is_of_the_link(found.ip));
+    usable.cloned().collect()
+}
+
 impl Addresses {
-    fn new(found: &[Found], rules: &Rules) -> Addresses {
-        let up = |found: &Found| found.up && !found.ip.is_unspecified() && !found.ip.is_multicast();
-        let mut usable: Vec<Found> = found.iter().filter(|found| up(found)).cloned().collect();
-        let present = usable.iter().map(|found| found.ip).collect();
-        usable.retain(|found| !is_link_local(found.ip));
-        let mut offered = rules.select(&usable);
+    fn new(found: &[Found], usable: &[Found], rules: &Rules) -> Addresses {
+        let present = found.iter().filter(|found| is_up(found));
+        let mut offered = rules.select(usable);
         offered.sort_by_key(|&ip| {
             (
                 ip.is_loopback(),
@@ -93,7 +118,11 @@ impl Addresses {
             )
         });
         offered.dedup();
-        Addresses { offered, present }
+        offered.truncate(MAX_OFFERED);
+        Addresses {
+            offered,
+            present: present.map(|found| found.ip).collect(),
+        }
     }
 }
 
@@ -107,16 +136,23 @@ impl From<if_addrs::Interface> for Found {
     }
 }
 
-/// A browser cannot name the zone that such an address needs.
-fn is_link_local(ip: IpAddr) -> bool {
+/// A browser cannot name the zone that a link-local address needs. And the IPv4 addresses of a host that has IPv6 alone, and
+/// translates the rest (RFC 7335: 192.0.0.0/29), are the same on every such host.
+fn is_of_the_link(ip: IpAddr) -> bool {
     match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V4(ip) => {
+            ip.is_link_local() || matches!(ip.octets(), [192, 0, 0, last] if last < 8)
+        }
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
     }
 }
 
+/// Of a network of the host's own (RFC 1918), or of its carrier or overlay (RFC 6598).
 fn is_private(ip: IpAddr) -> bool {
-    matches!(ip, IpAddr::V4(ip) if ip.is_private())
+    let IpAddr::V4(ip) = ip else {
+        return false;
+    };
+    ip.is_private() || matches!(ip.octets(), [100, second, ..] if second & 0xc0 == 64)
 }
 
 fn is_unique_local(ip: IpAddr) -> bool {
@@ -141,7 +177,11 @@ mod tests {
     }
 
     fn offered(list: &[&str]) -> Vec<IpAddr> {
-        Addresses::new(&found(list), &Rules::default()).offered
+        of(&found(list)).offered
+    }
+
+    fn of(found: &[Found]) -> Addresses {
+        Addresses::new(found, &usable(found), &Rules::default())
     }
 
     #[test]
@@ -177,11 +217,32 @@ mod tests {
         );
     }
 
+    /// The IPv4 of a host that has IPv6 alone is of no use to others; that of a carrier is less than a public one.
+    #[test]
+    fn addresses_of_translation_are_not_offered_and_those_of_carriers_come_late() {
+        let ranked = offered(&["192.0.0.4", "100.64.0.9", "203.0.113.9", "2001:db8::1"]);
+        assert_eq!(
+            ranked,
+            addresses(&["203.0.113.9", "2001:db8::1", "100.64.0.9"])
+        );
+        assert_eq!(offered(&["192.0.0.8", "100.128.0.1"]).len(), 2);
+    }
+
+    #[test]
+    fn so_many_addresses_are_offered_the_most_useful_ones() {
+        let mut many: Vec<String> = (0..100).map(|i| format!("10.0.0.{i}")).collect();
+        many.push("203.0.113.9".to_owned());
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let offered = offered(&many);
+        assert_eq!(offered.len(), MAX_OFFERED);
+        assert_eq!(offered[0], addresses(&["203.0.113.9"])[0]);
+    }
+
     #[test]
     fn what_is_down_is_neither_offered_nor_present() {
         let mut found = found(&["192.0.2.1", "192.0.2.2", "fe80::1"]);
         found[0].up = false;
-        let now = Addresses::new(&found, &Rules::default());
+        let now = of(&found);
         assert_eq!(now.offered, addresses(&["192.0.2.2"]));
         assert_eq!(now.present, addresses(&["192.0.2.2", "fe80::1"]));
     }

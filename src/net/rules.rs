@@ -8,10 +8,30 @@ use crate::error::{Error, Result, Status};
 const MAX_RULES: usize = 64;
 const MAX_RULE: usize = 256;
 
-/// Where containers and virtual machines are, which have no viewers: bridges, and the ends of pairs.
-const INTERNAL: [&str; 14] = [
-    "docker*", "veth*", "cni*", "virbr*", "vnet*", "podman*", "nerdctl*", "lxcbr*", "lxdbr*",
-    "incusbr*", "cali*", "flannel*", "vmnet*", "vboxnet*",
+/// Where containers and virtual machines are, which have no viewers: bridges, the ends of pairs, and what Kubernetes keeps
+/// the addresses of its services on.
+const INTERNAL: [&str; 21] = [
+    "docker*",
+    "veth*",
+    "cni*",
+    "virbr*",
+    "vnet*",
+    "podman*",
+    "nerdctl*",
+    "lxc*",
+    "lxdbr*",
+    "incusbr*",
+    "mpqemubr*",
+    "cali*",
+    "vxlan.calico",
+    "flannel*",
+    "cilium_*",
+    "weave",
+    "antrea-gw*",
+    "ovn-k8s-*",
+    "kube-*",
+    "vmnet*",
+    "vboxnet*",
 ];
 /// Docker's bridges of networks with names, by an id; other bridges begin like that, too.
 const DOCKER: &str = "br-";
@@ -82,12 +102,25 @@ impl Rules {
         let used = allowed.into_iter().filter(|found| all || !internal(found));
         used.map(|found| found.ip).collect()
     }
+
+    /// The interfaces that viewers could be told of, if the rules leave out all of them but loopback: they are meant
+    /// otherwise.
+    pub fn left_out<'a>(&self, found: &'a [Found], offered: &[IpAddr]) -> Option<Vec<&'a str>> {
+        let others = found.iter().filter(|found| !found.ip.is_loopback());
+        let mut names: Vec<&str> = others.map(|found| found.name.as_str()).collect();
+        names.dedup();
+        let only_loopback = offered.iter().all(IpAddr::is_loopback);
+        (only_loopback && !names.is_empty()).then_some(names)
+    }
 }
 
+/// Linux gives addresses that were added later names of their own, behind a colon (`eth0:1`): those are of the interface
+/// all the same.
 fn matches(pattern: &str, name: &str) -> bool {
+    let device = name.split(':').next().unwrap_or(name);
     match pattern.strip_suffix('*') {
         Some(beginning) => name.starts_with(beginning),
-        None => name == pattern,
+        None => name == pattern || device == pattern,
     }
 }
 
@@ -147,6 +180,10 @@ mod tests {
             "veth12ab",
             "br-lan",
             "wg0",
+            "docker0:1",
+            "lxc1a2b3c",
+            "cilium_host",
+            "kube-ipvs0",
         ];
         assert_eq!(selected(&[], &host), ["lo", "eth0", "br-lan", "wg0"]);
         assert_eq!(selected(&[], &["lo", "veth0"]), ["lo", "veth0"]);
@@ -171,6 +208,42 @@ mod tests {
         ] {
             assert_eq!(selected(rules, &host), used, "{rules:?}");
         }
+    }
+
+    /// A failover address often has one.
+    #[test]
+    fn a_label_is_of_its_interface() {
+        let host = ["lo", "eth0", "eth0:vip", "eth1", "eth1:0"];
+        for (rules, used) in [
+            (&["eth0"][..], &["lo", "eth0", "eth0:vip"][..]),
+            (&["!eth0"], &["lo", "eth1", "eth1:0"]),
+            (&["eth0:vip"], &["lo", "eth0:vip"]),
+            (&["!eth0:vip", "!eth1"], &["lo", "eth0"]),
+        ] {
+            assert_eq!(selected(rules, &host), used, "{rules:?}");
+        }
+    }
+
+    #[test]
+    fn rules_that_leave_nothing_are_noticed() {
+        let found: Vec<Found> = ["lo", "eth0", "eth0", "wlan0"]
+            .iter()
+            .zip(["127.0.0.1", "192.0.2.1", "2001:db8::1", "192.0.2.2"])
+            .map(|(&name, ip)| Found {
+                name: name.to_owned(),
+                ip: ip.parse().unwrap(),
+                up: true,
+            })
+            .collect();
+        let left_out = |given: &[&str], found: &[Found]| {
+            let rules = rules(given).unwrap();
+            let names = rules.left_out(found, &rules.select(found));
+            names.map(|names| names.join(" "))
+        };
+        assert_eq!(left_out(&["eth1"], &found).as_deref(), Some("eth0 wlan0"));
+        assert_eq!(left_out(&["eth0"], &found), None);
+        assert_eq!(left_out(&[], &found), None);
+        assert_eq!(left_out(&["eth1"], &found[..1]), None, "there is nothing");
     }
 
     #[test]
