@@ -7,6 +7,9 @@ use tokio::io::{Interest, Ready};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::Connection;
 
+/// So often the socket is read for a piece of what is encrypted: records without any must not keep the thread.
+const ROUNDS: usize = 8;
+
 /// A connection on its way to another thread.
 pub struct Parts {
     pub socket: std::net::TcpStream,
@@ -57,13 +60,14 @@ impl Stream {
         self.socket.ready(interest).await
     }
 
-    /// Reads until the buffer is full or nothing is there; `WouldBlock` says that nothing is. 0: it has ended.
+    /// Reads until the buffer is full or nothing is there; `WouldBlock` says that nothing is, and `Interrupted` that others
+    /// are to have their turn before the next attempt. 0: it has ended.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(tls) = &self.tls else {
             return self.socket.try_read(buffer);
         };
         let tls = &mut **tls.lock();
-        loop {
+        for _ in 0..ROUNDS {
             match tls.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 read => return read,
@@ -74,6 +78,7 @@ impl Stream {
             let fed = tls.process_new_packets();
             fed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         }
+        Err(io::ErrorKind::Interrupted.into())
     }
 
     /// Writes these pieces as far as they go. Of one that is encrypted all go, unless something is left of those

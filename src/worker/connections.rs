@@ -352,6 +352,7 @@ impl Core {
             // What is decrypted already does not show at the socket.
             Ok(size) => Ok(connection.stream.is_encrypted() || size == buffer.len()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
             Err(error) => Err(error),
         };
         self.connections.buffer = buffer;

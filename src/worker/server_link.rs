@@ -103,10 +103,12 @@ impl ServerLink {
         Ok(())
     }
 
-    /// Sends a datagram that is no media, as soon as the connection takes it.
+    /// Sends a datagram that is no media, as soon as the connection takes it. It is lost like any other if another thread
+    /// is using the connection.
     pub(super) fn control(&self, wrap: Wrap, datagram: &[u8]) {
-        if let Some(frame) = Frames::new(datagram, datagram.len(), wrap) {
-            let mut pending = self.pending.lock();
+        if let Some(frame) = Frames::new(datagram, datagram.len(), wrap)
+            && let Some(mut pending) = self.pending.try_lock()
+        {
             pending.add(&self.stream, &frame);
             self.note_room(&pending);
         }
@@ -171,9 +173,14 @@ impl ServerLink {
                         }
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) => return error.to_string(),
                 }
                 tokio::task::yield_now().await;
+                if self.full.load(Ordering::SeqCst) {
+                    // What waits to be written has its turn, too.
+                    break;
+                }
             }
         }
         "nobody needs it".to_owned()

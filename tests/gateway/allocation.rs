@@ -243,14 +243,10 @@ fn where_no_udp_gets_out_the_server_is_reached_over_tcp() {
     let (gateway, _camera) = gateway_at(vec![server(&url, PASSWORD)]);
     wait_for("an allocation", || is_allocated(&gateway));
     plays(&gateway);
-    // The end of the connection is noticed, and so is the server when it is back.
+    // The end of the connection is noticed.
     drop(coturn);
     wait_for("its end", || !is_allocated(&gateway));
-    assert!(
-        report(&gateway).contains("over TCP"),
-        "{}",
-        report(&gateway)
-    );
+    wait_for("a reason", || report(&gateway).contains("connection"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -151,12 +152,14 @@ pub async fn connect(
     let provider = Arc::new(aws_lc_rs::default_provider());
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     let verifier = Arc::new(Verifier::new(trust, Arc::clone(&provider)).map_err(io::Error::other)?);
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(&verifier) as Arc<dyn ServerCertVerifier>)
         .with_no_client_auth();
+    // Tickets would be of no use: the next connection has a configuration of its own.
+    config.resumption = Resumption::disabled();
     let connected = TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await;

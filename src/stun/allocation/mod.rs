@@ -387,7 +387,10 @@ impl Client {
         if connected.or(allocated).is_some_and(is_gone) {
             // Nothing more comes from there.
             self.lose();
-            self.state = State::Waiting(now);
+            self.state = match self.ending {
+                true => State::Over,
+                false => State::Waiting(now),
+            };
             return;
         }
         match &mut self.state {
@@ -514,7 +517,8 @@ impl Client {
                     if self.alternates < ALTERNATES
                         && to.is_ipv4() == asked.to.is_ipv4()
                         && to.port() != 0
-                        && is_somewhere(to.ip()) =>
+                        && is_somewhere(to.ip())
+                        && reach(to.ip()) >= reach(asked.to.ip()) =>
                 {
                     self.alternates += 1;
                     self.turn_to(now, to);
@@ -528,8 +532,7 @@ impl Client {
             }
             (_, What::Release) => {}
             (437, What::Refresh | What::Permit(_) | What::Bind(..)) => {
-                self.lose_allocation();
-                self.state = State::Known(asked.to);
+                self.allocate_anew(now, asked.to);
             }
             (_, What::Permit(ips)) => self.peers.forbidden(now, ips),
             (_, What::Bind(peer, _)) => self.changed |= self.peers.unbindable(now, *peer),
@@ -572,10 +575,7 @@ impl Client {
                 self.lose();
                 self.state = State::Over;
             }
-            What::Refresh if lifetime(message) == Some(0) => {
-                self.lose_allocation();
-                self.state = State::Known(asked.to);
-            }
+            What::Refresh if lifetime(message) == Some(0) => self.allocate_anew(now, asked.to),
             What::Refresh => {
                 if let State::Allocated(_, at, granted) = &mut self.state {
                     (*at, *granted) = (now + renewal(message), now);
@@ -587,6 +587,17 @@ impl Client {
                 self.changed |= self.peers.bound(now, peer, number);
             }
         }
+    }
+
+    /// The server knows nothing of what it has allocated any more. One that forgets at once is not asked for ever.
+    fn allocate_anew(&mut self, now: Instant, server: SocketAddr) {
+        if self.began.is_some_and(|began| now < began + RETRY) {
+            let error =
+                "it forgets what it has allocated: are there several servers behind this address?";
+            return self.fail(now, error.to_owned());
+        }
+        self.lose_allocation();
+        self.state = State::Known(server);
     }
 
     /// A request has not been answered. False if the server is lost.
@@ -734,6 +745,18 @@ fn renewal(response: &Message) -> Duration {
 }
 
 /// A viewer may be there, and a request for it makes no server refuse others beside it.
+/// From how far away an address can be reached: a server names no other that is nearer to this host than itself.
+fn reach(ip: IpAddr) -> u8 {
+    match ip.to_canonical() {
+        ip if ip.is_loopback() => 0,
+        IpAddr::V4(ip) if ip.is_link_local() => 1,
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => 1,
+        IpAddr::V4(ip) if ip.is_private() => 2,
+        IpAddr::V6(ip) if ip.is_unique_local() => 2,
+        _ => 3,
+    }
+}
+
 fn is_somewhere(ip: IpAddr) -> bool {
     !(ip.is_unspecified() || ip.is_multicast())
 }

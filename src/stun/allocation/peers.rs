@@ -36,6 +36,8 @@ pub struct Peers {
     /// Addresses that media goes to.
     watched: usize,
     last: u16,
+    /// Whose turn it is next: those who may come, and not those who are there.
+    wanted_next: bool,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,8 @@ struct Channel {
     due: Instant,
     /// The server gives it no channel, so it needs a permission.
     refused: bool,
+    /// When the server granted either last.
+    granted: Option<Instant>,
 }
 
 impl Channel {
@@ -106,12 +110,17 @@ impl Peers {
             reserved: None,
             due: now,
             refused: false,
+            granted: None,
         });
         (channel.number, channel.holder) = (number, Some(holder));
         let was_watched = std::mem::replace(&mut channel.watched, watched);
-        if !(watched && channel.is_bound(now)) {
-            channel.due = now;
-        }
+        // Either lets its viewer in, so that one that goes to and fro between its addresses asks for nothing more.
+        channel.due = match channel.granted {
+            Some(granted) if channel.by_permission() || channel.is_bound(now) => granted + RENEWAL,
+            // A permission in place of a channel that was refused.
+            Some(_) if was_watched == watched => channel.due,
+            _ => now,
+        };
         let changes = was_watched != watched && channel.is_bound(now);
         self.watched -= usize::from(was_watched);
         self.watched += usize::from(watched);
@@ -178,10 +187,16 @@ impl Peers {
             let wanted = &self.wanted;
             self.permissions.retain(|&ip, _| wanted.contains(ip));
         }
-        // Those who watch come first.
+        let due = |(_, known): &(&IpAddr, &Permission)| known.due.is_some_and(|due| due <= now);
+        let is_wanted = self.permissions.iter().any(|known| due(&known));
+        let wanted_next = std::mem::replace(&mut self.wanted_next, false);
+        // Those who are there take turns with those who may come, and whoever has waited longest comes first.
         let held = self.channels.iter_mut();
-        let mut held = held.filter(|(_, channel)| channel.holder.is_some());
-        if let Some((&peer, channel)) = held.find(|(_, channel)| channel.due <= now) {
+        let held = held.filter(|(_, channel)| channel.holder.is_some() && channel.due <= now);
+        if let Some((&peer, channel)) = held.min_by_key(|(_, channel)| channel.due)
+            && !(wanted_next && is_wanted)
+        {
+            self.wanted_next = true;
             return Some(match channel.number {
                 Some(number) if !channel.by_permission() => {
                     channel.reserved = Some(now + RESERVED);
@@ -190,7 +205,6 @@ impl Peers {
                 _ => What::Permit(vec![peer.ip()]),
             });
         }
-        let due = |(_, known): &(&IpAddr, &Permission)| known.due.is_some_and(|due| due <= now);
         let mut wanted = self.permissions.iter().filter(due);
         let (&ip, first) = wanted.next()?;
         let others = wanted.filter(|(_, other)| !first.alone && !other.alone);
@@ -232,6 +246,7 @@ impl Peers {
                 false => now + RENEWAL,
             };
             channel.refused = false;
+            channel.granted = Some(now);
         }
     }
 
@@ -257,6 +272,7 @@ impl Peers {
     fn unanswered_channels(&mut self, now: Instant, ips: &[IpAddr]) {
         for channel in self.by_permission(ips) {
             (channel.due, channel.refused) = (now + AGAIN, false);
+            channel.granted = None;
         }
     }
 
@@ -268,6 +284,7 @@ impl Peers {
         };
         (channel.due, channel.refused) = (now + RENEWAL, false);
         channel.reserved = Some(now + RESERVED);
+        channel.granted = Some(now);
         let was_bound = channel.bound.replace(now + BINDING);
         channel.watched && was_bound.is_none_or(|until| now >= until)
     }
@@ -277,7 +294,7 @@ impl Peers {
         let Some(channel) = self.channels.get_mut(&peer) else {
             return false;
         };
-        (channel.due, channel.refused) = (now, true);
+        (channel.due, channel.refused, channel.granted) = (now, true, None);
         channel.bound.take().is_some()
     }
 

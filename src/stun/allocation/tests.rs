@@ -383,9 +383,7 @@ fn where_no_media_goes_a_viewer_is_let_in_without_a_channel() {
     rig.client.hold(rig.now, viewer, SESSION, false);
     assert!(rig.client.take_change());
     assert_eq!(rig.channel(viewer), None);
-    let request = rig.authentic();
-    assert_eq!(request.typ.method, METHOD_CREATE_PERMISSION);
-    rig.respond(&request, |_| {});
+    assert!(rig.action().is_none(), "the channel has let it in");
     rig.bind(viewer);
     assert!(rig.client.take_change(), "the server has it still");
     assert_eq!(rig.channel(viewer), Some(0x4000));
@@ -638,6 +636,56 @@ fn an_allocation_is_renewed_and_made_again_where_it_was_lost() {
     let request = rig.authentic();
     rig.grant_allocation(&request);
     assert_eq!(rig.client.changes(), 2);
+    // It forgets at once: it is not asked without end.
+    rig.bind(address("198.51.100.7:6000"));
+    let request = rig.authentic();
+    assert_eq!(request.typ.method, METHOD_CHANNEL_BIND);
+    rig.refuse(&request, 437, |_| {});
+    assert!(
+        rig.message().contains("several servers"),
+        "{}",
+        rig.message()
+    );
+    rig.resolves("two.example");
+}
+
+#[test]
+fn a_viewer_that_goes_to_and_fro_keeps_nobody_out() {
+    let mut rig = Rig::allocated();
+    let [a, b] = ["198.51.100.7:6000", "198.51.100.7:6001"].map(address);
+    let newcomer = address("198.51.100.8:0").ip();
+    let (mut requests, mut permitted) = (0, false);
+    for turn in 0..200 {
+        let (to, from) = if turn % 2 == 0 { (a, b) } else { (b, a) };
+        rig.client.hold(rig.now, from, SESSION, false);
+        rig.client.hold(rig.now, to, SESSION, true);
+        if turn == 2 {
+            rig.permit([newcomer]);
+        }
+        if let Some(Action::Send(_, _, bytes)) = rig.action() {
+            requests += 1;
+            let request = stun::message(&bytes).unwrap();
+            let peers = stun::attributes::addresses(&request, ATTR_XOR_PEER_ADDRESS).unwrap();
+            permitted |= peers.iter().any(|peer| peer.ip() == newcomer);
+            rig.respond(&request, |_| {});
+        }
+        rig.now += Duration::from_millis(10);
+    }
+    assert!(permitted);
+    assert!(requests <= 6, "{requests}");
+}
+
+#[test]
+fn a_server_names_no_other_that_is_nearer_to_this_host() {
+    for near in [[127, 0, 0, 1], [169, 254, 1, 1], [10, 0, 0, 1]] {
+        let mut rig = Rig::new();
+        let request = rig.request();
+        rig.refuse(&request, 300, |response| {
+            let [a, b, c, d] = near;
+            response.add(ATTR_ALTERNATE_SERVER, &[0, 1, 0x0d, 0x96, a, b, c, d]);
+        });
+        assert!(rig.message().contains("no other server"), "{near:?}");
+    }
 }
 
 #[test]
@@ -881,8 +929,8 @@ fn who_watches_comes_before_those_who_may_come() {
         asked.push(request.attributes.0.len());
         rig.respond(&request, |_| {});
     }
-    // First by itself.
-    assert_eq!((asked.len(), asked[0]), (14, 5));
+    // By itself, in turn with the others.
+    assert_eq!((asked.len(), asked[1]), (14, 5));
 }
 
 #[test]
