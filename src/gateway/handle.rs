@@ -18,7 +18,7 @@ use crate::events::{Notices, role};
 #[cfg(feature = "http")]
 use crate::limit::Limit;
 use crate::net::{Interfaces, Socket};
-use crate::stats::{GatewaySnapshot, WorkerSnapshot, json, prometheus};
+use crate::stats::{GatewaySnapshot, WorkerSnapshot, join_guests, json, prometheus};
 use crate::tuning::{Key, Tuning};
 use crate::whep::http::Origins;
 use crate::worker::OwnAllocation;
@@ -105,9 +105,15 @@ impl Handle {
 
     fn now(&self) -> Result<GatewaySnapshot<'_>> {
         self.check_open()?;
-        let workers = (0..self.shared.workers.len())
+        let mut workers = (0..self.shared.workers.len())
             .map(|worker| self.ask(worker, Command::Snapshot))
             .collect::<Result<Vec<WorkerSnapshot>>>()?;
+        // One that was removed meanwhile: some workers may have forgotten what they sent.
+        for worker in &mut workers {
+            let still = |id| self.shared.registry.stream(id).is_ok();
+            worker.streams.retain(|stream| still(stream.id));
+        }
+        join_guests(&mut workers);
         Ok(GatewaySnapshot {
             uptime: self.shared.started.elapsed(),
             workers,

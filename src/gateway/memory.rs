@@ -262,8 +262,8 @@ impl Handle {
     /// Obeys. Which share a track has changes with their number.
     fn memory_is(&self, level: Level, limit: u64) {
         let share = (level > Level::Enough).then(|| {
-            let streams = self.shared.registry.streams().len().max(1) as u64;
-            usize::try_from(limit / CACHES / streams).unwrap_or(usize::MAX)
+            let rings = self.shared.registry.rings().max(1) as u64;
+            usize::try_from(limit / CACHES / rings).unwrap_or(usize::MAX)
         });
         self.shared.tuning.set_full(level == Level::Full);
         if self.shared.tuning.set_cache_share(share) {

@@ -54,8 +54,8 @@ use crate::whep::ice_server;
 use crate::worker::OwnAllocation;
 use crate::worker::registry::Registry;
 use crate::worker::{
-    CallerStats, Command, NarrowPaths, Peers, PublicAddresses, Reading, ReceiverStats, Routes,
-    TcpPorts, Worker, WorkerContext, command_queue, inbox,
+    CallerStats, Command, Meeting, NarrowPaths, Peers, PublicAddresses, Reading, ReceiverStats,
+    Routes, TcpPorts, Worker, WorkerContext, command_queue, inbox,
 };
 
 /// Maximum number of worker threads with `worker_threads = 0`.
@@ -140,6 +140,7 @@ impl Gateway {
         let (ended, workers_ended) = mpsc::channel();
         let (inboxes, queues): (Vec<_>, Vec<_>) =
             (0..worker_count(&tuning)).map(|_| inbox()).unzip();
+        let parting = Arc::new(Meeting::default());
         let commands: Vec<_> = queues.iter().map(|_| command_queue()).collect();
         let senders: Vec<_> = commands.iter().map(|(sender, _)| sender.clone()).collect();
         let peers = Peers::new(&senders);
@@ -183,6 +184,7 @@ impl Gateway {
                     certificate: Arc::clone(&certificate),
                     notices: notifier.notices(),
                     registry: Arc::clone(&registry),
+                    parting: Arc::clone(&parting),
                     clock,
                 };
                 Worker::start(context, commands, queues, reading, ended.clone()).map_err(|error| {

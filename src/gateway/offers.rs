@@ -227,6 +227,7 @@ impl Checked {
                 timeout,
                 deadline: after(timeout),
                 limits,
+                stays: false,
                 ticket,
             })),
             Shows::Wall(wall) => Command::OfferWall(Box::new(wall.request(posted, ticket))),

@@ -26,6 +26,11 @@ impl UnitCopy {
         size_of::<Self>() + self.packets.len()
     }
 
+    /// When it arrived.
+    pub fn arrival(&self) -> Instant {
+        self.arrival
+    }
+
     /// Whether its last packet carries the marker bit.
     pub fn marker(&self) -> bool {
         self.marker

@@ -50,6 +50,14 @@ impl MediaCosts {
         }
     }
 
+    /// Adds what others have spent.
+    pub fn add_all(&mut self, other: &MediaCosts) {
+        self.packetize += other.packetize;
+        self.deliver += other.deliver;
+        self.sampled.0 += other.sampled.0;
+        self.sampled.1 += other.sampled.1;
+    }
+
     /// Sealing packets and passing them to the system.
     pub fn deliver(&self) -> Duration {
         self.deliver

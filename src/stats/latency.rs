@@ -22,6 +22,17 @@ pub struct LatencyFigures {
     pub max: Duration,
 }
 
+impl LatencyFigures {
+    /// The larger of each.
+    pub fn slower(self, other: LatencyFigures) -> LatencyFigures {
+        LatencyFigures {
+            p50: self.p50.max(other.p50),
+            p95: self.p95.max(other.p95),
+            max: self.max.max(other.max),
+        }
+    }
+}
+
 /// Collects the times.
 #[derive(Debug)]
 pub struct Latency {

@@ -5,6 +5,7 @@ pub mod json;
 mod latency;
 pub mod prometheus;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 pub use self::costs::{Costs, MediaCosts};
@@ -72,6 +73,8 @@ pub struct WorkerSnapshot {
     /// What the time was spent on; the rest is reading RTSP.
     pub costs: Costs,
     pub streams: Vec<StreamSnapshot>,
+    /// What its viewers of streams of others have to do with those.
+    pub guests: Vec<GuestSnapshot>,
     pub sessions: Vec<(SessionId, SessionInfo)>,
     /// What was sent to walls, which belong to no stream.
     pub walls: Totals,
@@ -110,12 +113,53 @@ pub struct StreamSnapshot {
     pub given_up: u64,
     /// Bytes of memory that its rings hold.
     pub memory: usize,
-    /// What its media cost its worker: packetizing, sealing, sending.
+    /// What its media cost: packetizing, sealing, sending.
     pub costs: MediaCosts,
     /// Time from the arrival of a frame's last packet until the system has the frame for the last
     /// viewer, without what a pacer held back. Over the last 5 to 10 s; `None` without frames or
     /// viewers in that time.
     pub latency: Option<LatencyFigures>,
+}
+
+/// The figures of a stream that come from viewers on another worker than its own.
+pub struct GuestSnapshot {
+    pub stream: StreamId,
+    pub totals: Totals,
+    pub shown: QualityCounts,
+    pub costs: MediaCosts,
+    pub latency: Option<LatencyFigures>,
+    /// Bytes of memory that the rings of the mirror hold.
+    pub memory: usize,
+}
+
+impl StreamSnapshot {
+    /// Adds what is known of viewers on another worker.
+    fn add(&mut self, guests: &GuestSnapshot) {
+        self.totals.add_all(&guests.totals);
+        self.shown.add_all(&guests.shown);
+        self.costs.add_all(&guests.costs);
+        self.memory += guests.memory;
+        // A frame has left when it has for the last viewer.
+        self.latency = match (self.latency, guests.latency) {
+            (Some(own), Some(other)) => Some(own.slower(other)),
+            (own, other) => own.or(other),
+        };
+    }
+}
+
+/// Adds to the figures of each stream those of its viewers on other workers.
+pub fn join_guests(workers: &mut [WorkerSnapshot]) {
+    let guests = workers
+        .iter_mut()
+        .flat_map(|worker| worker.guests.drain(..));
+    let mut of_stream: HashMap<StreamId, Vec<GuestSnapshot>> = HashMap::new();
+    for guests in guests {
+        of_stream.entry(guests.stream).or_default().push(guests);
+    }
+    for stream in workers.iter_mut().flat_map(|worker| &mut worker.streams) {
+        let guests = of_stream.remove(&stream.id).unwrap_or_default();
+        guests.iter().for_each(|guests| stream.add(guests));
+    }
 }
 
 /// What was sent to and received from viewers.
@@ -165,6 +209,23 @@ impl Totals {
         self.plis += session.plis;
         self.rejected += session.rejected;
     }
+
+    /// Adds those of others.
+    pub fn add_all(&mut self, other: &Totals) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.retransmits += other.retransmits;
+        self.padding_packets += other.padding_packets;
+        self.padding_bytes += other.padding_bytes;
+        self.overflows += other.overflows;
+        self.stills += other.stills;
+        self.skips += other.skips;
+        self.sheds += other.sheds;
+        self.switches.add(other.switches);
+        self.nacks += other.nacks;
+        self.plis += other.plis;
+        self.rejected += other.rejected;
+    }
 }
 
 /// Numbers of viewers by what they are shown and why.
@@ -183,6 +244,15 @@ impl QualityCounts {
         for (count, reason) in self.reasons.iter_mut().zip(QualityReason::ALL) {
             *count += u64::from(reason == quality.reason);
         }
+    }
+
+    /// Counts those of others.
+    fn add_all(&mut self, other: &QualityCounts) {
+        let counts = self.details.iter_mut().chain(&mut self.reasons);
+        let others = other.details.iter().chain(&other.reasons);
+        counts
+            .zip(others)
+            .for_each(|(count, other)| *count += other);
     }
 
     /// How many are shown this much.

@@ -3,12 +3,13 @@
 //! A session belongs to the stream that its offer named: there it is counted, listed and limited. But
 //! it may be shown the variants of that stream, too; and a wall, which belongs to none, whatever its slots are
 //! bound to. Each stream, and each mirror of one, has an
-//! *audience*: the sessions that its access units are passed to.
+//! *audience*: the sessions that its access units are passed to. A stream that has very many viewers has some of them
+//! on other workers (`guests.rs`), where they are the audience of a mirror.
 
 use std::time::Instant;
 
 use super::core::Core;
-use super::feeds::{MirrorAddress, Parcel};
+use super::feeds::{MirrorAddress, News, Parcel};
 use super::mirror::{Effect, Mirror};
 use crate::ids;
 use crate::state::StreamId;
@@ -79,14 +80,18 @@ impl Core {
 
     /// Takes over the list of a stream's variants, and lets its viewers act on it.
     pub(super) fn variants_changed(&mut self, stream: StreamId) {
-        let Some(entry) = self.streams.get_mut(stream) else {
-            return;
-        };
-        entry.stream.variants = self.context.registry.variants(stream);
-        let peers = &self.context.peers;
-        entry.feeds.variants(stream, &entry.stream.variants, peers);
-        let mut viewers = entry.stream.viewers.clone();
-        viewers.extend(&entry.stream.audience);
+        let (registry, peers) = (&self.context.registry, &self.context.peers);
+        if let Some(entry) = self.streams.get_mut(stream) {
+            entry.stream.variants = registry.variants(stream);
+            entry.feeds.variants(stream, &entry.stream.variants, peers);
+            for &host in &entry.hosts {
+                peers.command(host, Command::VariantsChanged(stream));
+            }
+        } else if let Some(guests) = self.streams.guests.get_mut(&stream) {
+            guests.variants = registry.variants(stream);
+        }
+        let mut viewers = self.streams.viewers(stream).to_vec();
+        viewers.extend(self.streams.audience(stream));
         self.reconsider(&viewers);
     }
 
@@ -129,17 +134,39 @@ impl Core {
 
     /// Takes news of a stream that this worker mirrors.
     pub(super) fn mirrored(&mut self, parcel: Parcel, now: Instant) {
+        if self.load.is_due(now) {
+            self.sample_load(now);
+        }
         let mirror = self.streams.mirrors.get_mut(&parcel.stream);
         let Some(mirror) = mirror.filter(|mirror| mirror.address.number == parcel.mirror) else {
             // It has ended meanwhile.
             return;
         };
+        let (mut arrival, mut other) = (None, None);
+        match &parcel.news {
+            News::Unit(unit) => arrival = Some(unit.unit().packets.arrival()),
+            News::Begins(beginning) => {
+                let guests = self.streams.guests.get_mut(&parcel.stream);
+                let codec = beginning.track.info.codec;
+                other = guests.and_then(|guests| guests.hear_of(codec));
+            }
+            _ => {}
+        }
         match mirror.take(parcel.news, &self.context.tuning) {
             Effect::Send(kind) => {
-                self.send_to_audience(parcel.stream, Some(kind), None, now, false);
+                let leads = mirror.leads(kind);
+                if let Some(arrival) = arrival.filter(|_| !leads)
+                    && self.sound_waits(parcel.stream, arrival)
+                {
+                    return;
+                }
+                let timed = self.streams.samples_guests(parcel.stream);
+                let arrival = arrival.filter(|_| leads);
+                self.send_to_audience(parcel.stream, Some(kind), arrival, now, timed);
             }
             Effect::Other => {
                 let audience = mirror.audience.clone();
+                self.fail_unfit(parcel.stream, other.into_iter().collect());
                 self.reconsider(&audience);
                 self.send_to_audience(parcel.stream, None, None, now, false);
             }

@@ -11,12 +11,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
+use super::guests::Guests;
 use super::snapshot::Unfinished;
 use super::table::Viewer;
 use crate::budget::{Allowance, Budget};
 use crate::error::{Error, Status};
 use crate::media::Codec;
 use crate::state::{SessionId, StreamId, StreamIdentity, StreamState};
+use crate::worker::command::Command;
 
 /// What is done in one turn.
 const CHORES: Allowance = Allowance {
@@ -48,14 +50,23 @@ enum Chore {
 
 /// A removed stream, until its viewers have been told.
 pub(super) struct Leaving {
-    identity: StreamIdentity,
+    name: Arc<str>,
     viewers: VecDeque<usize>,
     why: Error,
+    then: Then,
+}
+
+/// Who is told when its viewers have been.
+enum Then {
+    /// The host, once so many other workers have told their guests.
+    Host(StreamIdentity, usize),
+    /// The worker that owned the stream.
+    Owner(usize),
 }
 
 impl Leaving {
     pub(super) fn name(&self) -> &str {
-        &self.identity.name
+        &self.name
     }
 }
 
@@ -155,11 +166,11 @@ impl Core {
     /// A stream has come back with these codecs, which it did not have: ends those of its viewers who cannot go
     /// on.
     pub(super) fn fail_unfit(&mut self, stream: StreamId, codecs: Vec<Codec>) {
-        let Some(entry) = self.streams.get(stream).filter(|_| !codecs.is_empty()) else {
+        if codecs.is_empty() {
             return;
-        };
+        }
         let codecs: Rc<[_]> = codecs.into();
-        for &row in &entry.stream.viewers {
+        for &row in self.streams.viewers(stream) {
             if let Some(viewer) = self.viewers.get(row)
                 && self.is_unfit(viewer, &codecs)
             {
@@ -172,8 +183,7 @@ impl Core {
 
     /// Whether the stream of this viewer has one of these codecs and the viewer does not take it.
     fn is_unfit(&self, viewer: &Viewer, codecs: &[Codec]) -> bool {
-        let entry = self.streams.get(viewer.stream);
-        let Some(media) = entry.and_then(|entry| entry.stream.media()) else {
+        let Some(media) = self.streams.media(viewer.stream) else {
             return false;
         };
         let tracks = [media.video, media.audio].into_iter().flatten();
@@ -192,15 +202,57 @@ impl Core {
         }
         entry.feeds.ended(id, &self.context.peers);
         entry.feeds.state(id, &self.context.peers);
+        let (index, peers) = (self.context.index, &self.context.peers);
+        let end = || Command::EndGuests(id, index, why.clone());
+        let told = entry.hosts.iter();
+        let hosts = told.filter(|&&host| peers.command(host, end())).count();
         let leaving = Leaving {
-            identity: entry.stream.identity().clone(),
+            name: Arc::clone(&entry.stream.identity().name),
             viewers: std::mem::take(&mut entry.stream.viewers).into(),
             why: why.clone(),
+            then: Then::Host(entry.stream.identity().clone(), hosts),
         };
-        self.streams.leaving.insert(id, leaving);
-        self.chores.waiting.push_back(Chore::Leave(id));
+        self.begin_leaving(id, leaving);
         self.reconsider(&entry.stream.audience);
         self.note_state(id, &entry.stream.audience);
+    }
+
+    fn begin_leaving(&mut self, id: StreamId, leaving: Leaving) {
+        self.streams.leaving.insert(id, leaving);
+        self.chores.waiting.push_back(Chore::Leave(id));
+        self.rearmed.ring();
+    }
+
+    /// A stream of another worker is removed: ends the sessions of its guests.
+    pub(super) fn leave_guests(&mut self, id: StreamId, guests: Guests, owner: usize, why: Error) {
+        let leaving = Leaving {
+            name: Arc::clone(guests.name()),
+            viewers: guests.viewers.into(),
+            why,
+            then: Then::Owner(owner),
+        };
+        self.begin_leaving(id, leaving);
+    }
+
+    /// Another worker has told its guests that a stream is removed.
+    pub(super) fn guests_left(&mut self, id: StreamId) {
+        if let Some(leaving) = self.streams.leaving.get_mut(&id)
+            && let Then::Host(_, hosts) = &mut leaving.then
+        {
+            *hosts = hosts.saturating_sub(1);
+            self.chores.waiting.push_back(Chore::Leave(id));
+            self.rearmed.ring();
+        }
+    }
+
+    /// No other worker has guests any more.
+    pub(super) fn guests_are_gone(&mut self) {
+        for (&id, leaving) in &mut self.streams.leaving {
+            if let Then::Host(_, hosts) = &mut leaving.then {
+                *hosts = 0;
+                self.chores.waiting.push_back(Chore::Leave(id));
+            }
+        }
     }
 
     fn leave_next(&mut self, id: StreamId, now: Instant) {
@@ -215,8 +267,17 @@ impl Core {
             if viewer.is_some_and(|viewer| viewer.stream == id) {
                 self.close_viewer(row, now, why.message());
             }
-        } else if let Some(leaving) = self.streams.leaving.remove(&id) {
-            self.notify_stream(id, StreamState::Removed, None, None, leaving.identity);
+            return;
+        }
+        if let Then::Host(_, 1..) = leaving.then {
+            return;
+        }
+        match self.streams.leaving.remove(&id).map(|left| left.then) {
+            Some(Then::Host(identity, _)) => {
+                self.notify_stream(id, StreamState::Removed, None, None, identity);
+            }
+            Some(Then::Owner(owner)) => self.report_left(id, owner),
+            None => {}
         }
     }
 

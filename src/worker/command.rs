@@ -10,6 +10,7 @@ use super::allocation::{OwnAllocation, ServerWay};
 use super::callers::Stranger;
 use super::callers::{Caller, CallerStats};
 use super::feeds::{MirrorAddress, Parcel};
+use super::guests::{GuestOffer, Meeting};
 use super::narrow::NarrowPaths;
 use super::public::PublicAddresses;
 use super::routes::Routes;
@@ -17,7 +18,7 @@ use super::tcp_ports::TcpPorts;
 use super::thread::Peers;
 use super::wall::WallRequest;
 use super::wall_channel::Pages;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::Notices;
 use crate::net::{Interfaces, Socket};
 use crate::sdp::fragment::Fragment;
@@ -72,6 +73,8 @@ pub struct WorkerContext {
     pub notices: Notices,
     /// Streams and sessions, and their owners.
     pub registry: Arc<Registry>,
+    /// Where the workers meet at the end.
+    pub parting: Arc<Meeting>,
     /// What is known of the paths to viewers.
     pub paths: Arc<PathMemory>,
     /// Where messages of walls' pages go.
@@ -98,6 +101,8 @@ pub struct OfferRequest {
     pub deadline: Instant,
     /// What the viewer asks for.
     pub limits: ViewerLimits,
+    /// Whether its viewer lives with the stream, whatever there is to do for that worker.
+    pub stays: bool,
     /// Completes the offer.
     pub ticket: Ticket,
 }
@@ -200,6 +205,12 @@ pub enum Command {
     RequestKeyframe(StreamId),
     /// Answer an offer.
     Offer(Box<OfferRequest>),
+    /// Answer an offer for a stream of another worker.
+    OfferGuest(Box<GuestOffer>),
+    /// A stream of that worker is removed: end the sessions of its guests.
+    EndGuests(StreamId, usize, Error),
+    /// The guests that a worker had of a removed stream are gone.
+    GuestsLeft(StreamId),
     /// Answer the offer of a wall.
     OfferWall(Box<WallRequest>),
     /// A TCP connection came to an HTTP listener, and is none of HTTP. For the first worker.

@@ -161,6 +161,9 @@ impl Core {
             Command::Mirrored(parcel) => core.borrow_mut().mirrored(*parcel, now),
             Command::RequestKeyframe(id) => core.borrow_mut().request_keyframe(id, now),
             Command::Offer(request) => core.borrow_mut().offer(*request, now),
+            Command::OfferGuest(offer) => core.borrow_mut().offer_guest(*offer, now),
+            Command::EndGuests(id, owner, why) => core.borrow_mut().end_guests(id, owner, why),
+            Command::GuestsLeft(id) => core.borrow_mut().guests_left(id),
             Command::OfferWall(request) => core.borrow_mut().offer_wall(*request, now),
             #[cfg(feature = "http")]
             Command::Called(stranger) => core.borrow().callers.called(*stranger),
@@ -244,6 +247,7 @@ impl Core {
     /// Closes everything. True if a camera may be connected and needs time for its TEARDOWN.
     pub fn shutdown(&mut self) -> bool {
         let now = Instant::now();
+        self.part(now);
         let streams = self.streams.iter();
         let streams: Vec<(StreamId, bool)> = streams
             .map(|(id, entry)| (id, entry.stream.may_be_connected()))
@@ -252,6 +256,8 @@ impl Core {
             let _ = self.context.registry.remove_stream(id);
             self.remove_stream(id, &shutting_down());
         }
+        // Whatever they had of guests, they have parted from.
+        self.guests_are_gone();
         while !self.chores.is_empty() {
             self.do_chores(now);
         }
@@ -357,10 +363,11 @@ impl Core {
         }
         let has_video = video.is_some();
         let others = entry.stream.live(video, audio, &self.context.tuning);
-        match has_video {
-            true => entry.feed_live(id, &self.context.peers),
-            false => entry.feeds.ended(id, &self.context.peers),
+        if !has_video {
+            // What is left of one is not to be shown as if it went on.
+            entry.feeds.ended(id, &self.context.peers);
         }
+        entry.feed_live(id, &self.context.peers);
         let audience = match others.is_empty() {
             true => Vec::new(),
             false => entry.stream.audience.clone(),
@@ -471,24 +478,33 @@ impl Core {
             }
         } else {
             entry.feed_unit(id, kind, false, &self.context.peers);
-            if !more && !entry.stream.audience.is_empty() {
-                let most = self.context.tuning.audio_hold();
-                match entry.stream.hold.arrived(unit.arrival, most) {
-                    Wait::Over => {}
-                    Wait::GoesOn => return,
-                    Wait::Begins(until) => {
-                        if self.held_sound.wait(until, id) {
-                            self.rearmed.ring();
-                        }
-                        return;
-                    }
-                }
+            if !more && self.sound_waits(id, unit.arrival) {
+                return;
             }
         }
         if more {
             return;
         }
         self.send_to_audience(id, Some(kind), arrival, packetized, timed);
+    }
+
+    /// Whether sound beside video, which has just arrived, waits for more of it.
+    pub(super) fn sound_waits(&mut self, id: StreamId, arrival: Instant) -> bool {
+        let most = self.context.tuning.audio_hold();
+        let hold = match self.streams.audience(id).is_empty() {
+            true => None,
+            false => self.streams.hold_mut(id),
+        };
+        match hold.map(|hold| hold.arrived(arrival, most)) {
+            None | Some(Wait::Over) => false,
+            Some(Wait::GoesOn) => true,
+            Some(Wait::Begins(until)) => {
+                if self.held_sound.wait(until, id) {
+                    self.rearmed.ring();
+                }
+                true
+            }
+        }
     }
 
     /// Takes a keyframe that no camera sent into the ring. It is sent with the access unit that follows.

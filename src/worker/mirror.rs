@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::feeds::{MirrorAddress, News};
+use super::held_sound::Hold;
 use super::stream::{KEYFRAME_REQUEST_INTERVAL, limits};
 use crate::media::{MediaKind, StreamRate, Track};
 use crate::session::Media;
@@ -26,6 +27,8 @@ pub struct Mirror {
     video: Option<Track>,
     audio: Option<Track>,
     rate: StreamRate,
+    /// The sound that waits for more.
+    pub hold: Hold,
 }
 
 /// What news of a stream means to those who watch it.
@@ -54,6 +57,7 @@ impl Mirror {
             video: None,
             audio: None,
             rate: StreamRate::default(),
+            hold: Hold::default(),
         }
     }
 
@@ -67,6 +71,17 @@ impl Mirror {
             audio: self.audio.as_ref(),
             rate: self.rate,
         })
+    }
+
+    /// Bytes of memory that its rings hold.
+    pub fn memory(&self) -> usize {
+        let tracks = [&self.video, &self.audio].into_iter().flatten();
+        tracks.map(|track| track.ring().memory()).sum()
+    }
+
+    /// Whether figures are of the track of this kind, as [`Stream::leads`](super::stream::Stream::leads) says it.
+    pub fn leads(&self, kind: MediaKind) -> bool {
+        kind == MediaKind::Video || self.video.is_none()
     }
 
     fn track(&mut self, kind: MediaKind) -> &mut Option<Track> {

@@ -17,6 +17,7 @@ mod deadlines;
 mod demux;
 mod fan_out;
 mod feeds;
+mod guests;
 mod held_sound;
 mod keeper;
 mod load;
@@ -32,6 +33,7 @@ mod overload;
 mod patches;
 mod pending;
 pub(crate) mod pending_offers;
+mod placing;
 mod portions;
 mod public;
 pub(crate) mod quality;
@@ -63,6 +65,7 @@ pub(crate) use command::{
     AnswerRequest, Command, OfferRequest, PatchRequest, Posted, SlotsChanged, WorkerContext,
 };
 pub(crate) use demux::{ReceiverStats, inbox};
+pub(crate) use guests::Meeting;
 pub(crate) use narrow::NarrowPaths;
 pub(crate) use public::PublicAddresses;
 pub(crate) use routes::Routes;

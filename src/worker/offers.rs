@@ -27,6 +27,9 @@ use crate::worker::registry::{SessionLocation, no_stream};
 
 impl Core {
     pub(super) fn offer(&mut self, request: OfferRequest, now: Instant) {
+        let Some(request) = self.pass_on(request, now) else {
+            return;
+        };
         // Before an on-demand camera is connected for it.
         if let Err(error) = self.check_load(now) {
             request.ticket.fail(error);
@@ -43,7 +46,7 @@ impl Core {
             None => Err(no_stream(request.stream)),
             Some(entry) if entry.stream.media().is_some() => {
                 // Untrusted input decides much of what happens here.
-                let create = AssertUnwindSafe(|| self.create_session(&request, now));
+                let create = AssertUnwindSafe(|| self.create_session(&request, None, now));
                 catch_unwind(create).unwrap_or_else(|_| Err(panicked("this offer")))
             }
             Some(entry) if entry.may_soon_be_live() => {
@@ -53,32 +56,36 @@ impl Core {
         });
     }
 
-    fn create_session(&mut self, request: &OfferRequest, now: Instant) -> Result<Response> {
+    /// `agreed`: what has been negotiated with a guest.
+    pub(super) fn create_session(
+        &mut self,
+        request: &OfferRequest,
+        agreed: Option<Negotiated>,
+        now: Instant,
+    ) -> Result<Response> {
         self.check_limits(request.stream, &request.limits)?;
-        let Some(entry) = self.streams.get(request.stream) else {
-            return Err(no_stream(request.stream));
-        };
         let context = &self.context;
-        context.registry.check_room(context.tuning.max_sessions())?;
-        self.viewers.check_room(
-            context.tuning.max_sessions_per_stream(),
-            &entry.stream.viewers,
-        )?;
+        let (registry, tuning) = (&context.registry, &context.tuning);
+        registry.check_room(tuning.max_sessions())?;
+        registry.check_room_at(request.stream, tuning.max_sessions_per_stream())?;
         let location = SessionLocation {
             worker: context.index,
             row: self.viewers.vacant(),
         };
         let local_ice = credentials(location)?;
-        let media = self.media_for(request.stream)?;
         let candidates = LocalCandidates::new(context, now);
         let local = LocalTransport {
             ice: &local_ice,
             fingerprint: context.certificate.fingerprint(),
             candidates: candidates.get(),
         };
-        let negotiated = match &request.offer {
-            Some(offer) => media.negotiate(offer).map(|negotiated| (offer, negotiated)),
-            None => Err(no_offer()),
+        let negotiated = match (&request.offer, agreed) {
+            (Some(offer), Some(agreed)) => Ok((offer, agreed)),
+            (Some(offer), None) => {
+                let negotiated = self.media_for(request.stream)?.negotiate(offer);
+                negotiated.map(|negotiated| (offer, negotiated))
+            }
+            (None, _) => Err(no_offer()),
         };
         let (sdp, session, countered) = match negotiated {
             Ok((offer, negotiated)) => {
@@ -90,6 +97,7 @@ impl Core {
                 (sdp, session?, None)
             }
             Err(error) if request.may_counter && error.status() == Status::Codec => {
+                let media = self.media_for(request.stream)?;
                 let (sdp, countered) = media.counter(&local, error.message())?;
                 let session = self.session_to_be(location, local_ice, now)?;
                 (sdp, session, Some(countered))
@@ -155,10 +163,9 @@ impl Core {
         viewer.countered = countered.map(Box::new);
         viewer.output = output.map(Rc::clone);
         let row = self.viewers.insert(viewer);
-        if let Some(entry) = self.streams.get_mut(stream) {
-            entry.stream.viewers.push(row);
-        }
+        self.streams.viewer_came(stream, row);
         self.load.admitted();
+        self.tell_load(Instant::now());
         self.note_streams(row);
         self.settle(row);
         if let Some((displaced, place)) = displaced {
@@ -256,17 +263,28 @@ impl Core {
         let Some(media) = entry.stream.media() else {
             return Err(not_ready(entry.stream.name(), entry.stream.error()));
         };
-        let context = &self.context;
-        let variants = entry.stream.variants.iter();
+        let video = media.video.map(|track| track.info());
+        let audio = media.audio.map(|track| track.info());
+        Ok(self.media_of(stream, video, audio))
+    }
+
+    /// The same of a stream that has these tracks itself.
+    pub(super) fn media_of<'a>(
+        &self,
+        stream: StreamId,
+        own: Option<&'a TrackInfo>,
+        audio: Option<&'a TrackInfo>,
+    ) -> Media<'a> {
+        let variants = self.streams.variants(stream).iter();
         let others = variants
             .filter(|&&variant| variant != stream)
-            .map(|&variant| context.registry.video(variant));
-        Ok(Media {
-            own: media.video.map(|track| track.info()),
+            .map(|&variant| self.context.registry.video(variant));
+        Media {
+            own,
             others: others.collect(),
-            audio: media.audio.map(|track| track.info()),
+            audio,
             allowed: self.allowed(),
-        })
+        }
     }
 
     /// What a session may use if it is offered.
@@ -372,7 +390,7 @@ impl Media<'_> {
         own.chain(self.others.iter().map(Option::as_ref)).collect()
     }
 
-    fn negotiate(&self, offer: &Offer) -> Result<Negotiated> {
+    pub(super) fn negotiate(&self, offer: &Offer) -> Result<Negotiated> {
         answer::negotiate(
             offer,
             &self.videos(),

@@ -37,6 +37,7 @@ impl Core {
             delivered: self.costs.media.deliver(),
         };
         self.load.sample(now, spent, self.viewers.len());
+        self.tell_load(now);
         let percent = self.load.percent();
         let was_late = std::mem::replace(&mut self.streams.late, percent >= LATE_PERCENT);
         if self.streams.late && !was_late && self.load.may_complain(now) {
@@ -48,18 +49,28 @@ impl Core {
         }
     }
 
-    /// Fails with `Limit` if the worker has no time for a newcomer.
-    pub(super) fn check_load(&mut self, now: Instant) -> Result<()> {
-        let Some(most) = self.context.tuning.max_worker_load() else {
-            return Ok(());
-        };
+    /// Lets the others know how busy this worker is.
+    pub(super) fn tell_load(&self, now: Instant) {
+        let (worker, percent) = (self.context.index, self.load.percent());
+        self.context.registry.loads.note(worker, percent, now);
+    }
+
+    /// Whether the worker has time for a newcomer.
+    pub(super) fn has_time(&mut self, now: Instant) -> bool {
         if self.load.is_due(now) {
             self.sample_load(now);
         }
-        let percent = self.load.percent();
-        if percent < most {
+        let most = self.context.tuning.max_worker_load();
+        most.is_none_or(|most| self.load.percent() < most)
+    }
+
+    /// Fails with `Limit` if the worker has no time for a newcomer.
+    pub(super) fn check_load(&mut self, now: Instant) -> Result<()> {
+        if self.has_time(now) {
             return Ok(());
         }
+        let (percent, most) = (self.load.percent(), self.context.tuning.max_worker_load());
+        let most = most.unwrap_or_default();
         self.load.refused();
         Err(Error::new(
             Status::Limit,

@@ -30,9 +30,9 @@ impl Core {
             return;
         }
         if kind != Some(MediaKind::Video)
-            && let Some(entry) = self.streams.get_mut(id)
+            && let Some(hold) = self.streams.hold_mut(id)
         {
-            entry.stream.hold.sent();
+            hold.sent();
             self.held_sound.sent(id);
         }
         match self.fan_out.begin(id, audience, kind, arrival) {
@@ -53,7 +53,7 @@ impl Core {
             streams,
             ..
         } = self;
-        let hold = |id| Some(&streams.get(id)?.stream.hold);
+        let hold = |id| streams.hold(id);
         let due: Vec<StreamId> = std::iter::from_fn(|| held_sound.pop_due(now, hold)).collect();
         for id in due {
             self.send_to_audience(id, Some(MediaKind::Audio), None, now, false);
@@ -139,11 +139,9 @@ impl Core {
         let sent = Instant::now();
         let time = sent.saturating_duration_since(now);
         costs.media.delivered(time, outbox.timed);
-        if let Some(entry) = streams.get_mut(pass.stream) {
-            entry.stream.costs.delivered(time, outbox.timed);
-            if pass.left == 0 {
-                entry.stream.delivered(pass.arrival, sent);
-            }
+        streams.delivered(pass.stream, time, outbox.timed);
+        if pass.left == 0 {
+            streams.delivered_to_all(pass.stream, pass.arrival, sent);
         }
         self.fan_out.portion_sent(pass, count, packets);
         if self.fan_out.is_pending() || self.viewers.next_due() != due_before {

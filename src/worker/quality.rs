@@ -99,7 +99,8 @@ impl Core {
         let Some(variant) = asked(limits.variant) else {
             return Ok(());
         };
-        if variant == stream || self.streams.variants(stream).contains(&variant) {
+        // The registry knows first, where the stream is another worker's.
+        if variant == stream || self.context.registry.variants(stream).contains(&variant) {
             return Ok(());
         }
         let name = self.context.registry.stream_name(variant);

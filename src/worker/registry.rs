@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -13,6 +14,7 @@ use crate::media::TrackInfo;
 use crate::state::{SessionId, StreamId, StreamState};
 use crate::whep::events::Wanted;
 use crate::worker::admission::{self, Waiting};
+use crate::worker::placing::{Loads, STREAM_WORK, WALL_WORK, Workload};
 use crate::worker::wall::Visitor;
 
 /// Where a session lives: its worker, and its row there.
@@ -68,6 +70,8 @@ pub struct SessionEntry {
     peer: Option<Box<str>>,
     /// Its viewer has connected.
     connected: bool,
+    /// It has, and is one of the viewers of its stream: no output.
+    counted: bool,
     /// What its viewer wants to hear of, if it has asked.
     events: Option<Subscription>,
 }
@@ -102,6 +106,9 @@ pub struct Listening {
 struct StreamRecord {
     name: Arc<str>,
     worker: usize,
+    /// Its sessions on each worker, and how many of all of them have connected.
+    sessions: Vec<u32>,
+    connected: usize,
     /// Its variants, best first, itself included; empty if it has none.
     variants: Vec<StreamId>,
     /// Its video when it was last live.
@@ -115,13 +122,12 @@ struct StreamRecord {
     why: Option<Arc<str>>,
 }
 
+/// The knobs that limit sessions, as messages name them.
+const MAX_SESSIONS: &str = "max_sessions";
+const MAX_SESSIONS_PER_STREAM: &str = "max_sessions_per_stream";
+
 /// Maximum number of variants of a stream, itself not counted: each may be asked for by every viewer.
 const MAX_VARIANTS: usize = 8;
-
-/// The cost of a stream without viewers (reading and packetizing), as a number of viewers.
-const STREAM_LOAD: usize = 4;
-/// The same of a wall, which shows many streams.
-const WALL_LOAD: usize = 32;
 
 /// Names, ids and owners. Locked for lookups from host threads, and when a stream or session is
 /// created or ends; never on the media path.
@@ -130,6 +136,8 @@ pub struct Registry {
     tables: Mutex<Tables>,
     /// What was asked of the slots of walls.
     pub slots: SlotCounts,
+    /// How busy the workers are.
+    pub loads: Loads,
 }
 
 /// How often slots of walls were bound to a stream, and how often a change of one was refused.
@@ -160,6 +168,7 @@ struct Tables {
     streams: HashMap<StreamId, StreamRecord>,
     sessions: HashMap<SessionId, SessionEntry>,
     keys: HashMap<String, SessionId>,
+    workload: Workload,
     /// Those whose viewers have not connected; how many have; and how many had to make room.
     waiting: Waiting,
     connected: usize,
@@ -174,7 +183,30 @@ impl Tables {
             true => self.connected -= 1,
             false => self.waited(&entry, id),
         }
+        if let Some(record) = self.streams.get_mut(&entry.stream) {
+            record.connected -= usize::from(entry.counted);
+        }
+        self.count(entry.stream, entry.place.worker, false);
         Some(entry)
+    }
+
+    /// A worker has one session of a stream, or one wall, more or less.
+    fn count(&mut self, stream: StreamId, worker: usize, more: bool) {
+        let work = match stream {
+            StreamId::NONE => WALL_WORK,
+            _ => 1,
+        };
+        match more {
+            true => self.workload.add(worker, work),
+            false => self.workload.remove(worker, work),
+        }
+        let record = self.streams.get_mut(&stream);
+        if let Some(count) = record.and_then(|record| record.sessions.get_mut(worker)) {
+            match more {
+                true => *count += 1,
+                false => *count -= 1,
+            }
+        }
     }
 
     /// A session waits no longer.
@@ -191,19 +223,6 @@ impl Tables {
 
     fn stream(&self, id: StreamId) -> Result<&StreamRecord> {
         self.streams.get(&id).ok_or_else(|| no_stream(id))
-    }
-
-    /// The least loaded of so many workers.
-    fn least_loaded(&self, workers: usize) -> usize {
-        let mut load = vec![0; workers];
-        for record in self.streams.values() {
-            load[record.worker] += STREAM_LOAD;
-        }
-        for entry in self.sessions.values() {
-            let is_wall = entry.stream == StreamId::NONE;
-            load[entry.place.worker] += if is_wall { WALL_LOAD } else { 1 };
-        }
-        (0..workers).min_by_key(|&worker| load[worker]).unwrap_or(0)
     }
 }
 
@@ -222,13 +241,16 @@ impl Registry {
                 format!("a stream named \"{name}\" exists: remove it first, or use another name"),
             ));
         }
-        let worker = tables.least_loaded(workers);
+        let worker = tables.workload.least(workers);
+        tables.workload.add(worker, STREAM_WORK);
         let id = StreamId(ids::next());
         let name: Arc<str> = name.into();
         tables.names.insert(Arc::clone(&name), id);
         let record = StreamRecord {
             name: Arc::clone(&name),
             worker,
+            sessions: vec![0; workers],
+            connected: 0,
             variants: Vec::new(),
             video: None,
             narrow: Arc::default(),
@@ -242,7 +264,45 @@ impl Registry {
 
     /// The worker for a new wall, of so many: walls belong to no stream.
     pub fn worker_for_wall(&self, workers: usize) -> usize {
-        self.tables.lock().least_loaded(workers)
+        self.tables.lock().workload.least(workers)
+    }
+
+    /// The worker for one more viewer of a stream, who is counted there until [`Registry::guest_came`] if that is not
+    /// the stream's own. `full`: from so many percent of its time on, a worker takes no newcomers.
+    pub fn place_viewer(&self, id: StreamId, full: Option<u32>, now: Instant) -> Result<usize> {
+        let tables = &mut *self.tables.lock();
+        let record = tables.stream(id)?;
+        let (owner, sessions) = (record.worker, &record.sessions);
+        let busy = |worker| self.loads.percent(worker, now);
+        let worker = tables.workload.for_viewer(owner, sessions, busy, full);
+        if worker != owner {
+            tables.count(id, worker, true);
+        }
+        Ok(worker)
+    }
+
+    /// A viewer has come to the worker where it was placed, and is counted there as a session from now on, if it
+    /// becomes one.
+    pub fn guest_came(&self, id: StreamId, worker: usize) {
+        self.tables.lock().count(id, worker, false);
+    }
+
+    /// How many rings the streams have, with those that mirror them for guests.
+    pub fn rings(&self) -> usize {
+        let tables = self.tables.lock();
+        let of = |record: &StreamRecord| {
+            let all = record.sessions.iter().enumerate();
+            let guests = all.filter(|&(worker, &count)| worker != record.worker && count > 0);
+            1 + guests.count()
+        };
+        tables.streams.values().map(of).sum()
+    }
+
+    /// How many sessions a stream has, on all workers.
+    pub fn session_count(&self, id: StreamId) -> u32 {
+        let tables = self.tables.lock();
+        let record = tables.streams.get(&id);
+        record.map_or(0, |record| record.sessions.iter().sum())
     }
 
     /// Counts the viewers that are shown a stream over paths that drop large packets.
@@ -259,6 +319,7 @@ impl Registry {
         let Some(removed) = tables.streams.remove(&id) else {
             return Err(no_stream(id));
         };
+        tables.workload.remove(removed.worker, STREAM_WORK);
         tables.names.remove(&removed.name);
         let mut bereft = Vec::new();
         for (&stream, record) in &mut tables.streams {
@@ -437,9 +498,11 @@ impl Registry {
             key,
             peer,
             connected: false,
+            counted: false,
             events: None,
         };
         tables.sessions.insert(id, entry);
+        tables.count(stream, place.worker, true);
         let displaced = match full {
             true => tables.waiting.dispensable(),
             false => None,
@@ -465,18 +528,39 @@ impl Registry {
 
     /// Fails if a newcomer would find no place.
     pub fn check_room(&self, limit: Option<usize>) -> Result<()> {
-        admission::check(limit, self.tables.lock().connected, "max_sessions")
+        admission::check(limit, self.tables.lock().connected, MAX_SESSIONS)
     }
 
-    /// A session takes a place: its viewer has connected.
-    pub fn connect_session(&self, id: SessionId, limit: Option<usize>) -> Result<()> {
+    /// Fails if a newcomer would find no place at this stream.
+    pub fn check_room_at(&self, stream: StreamId, limit: Option<usize>) -> Result<()> {
+        let tables = self.tables.lock();
+        let connected = tables.stream(stream)?.connected;
+        admission::check(limit, connected, MAX_SESSIONS_PER_STREAM)
+    }
+
+    /// A session takes a place: its viewer has connected. `limit`: how many may, in all and of its stream, among whose
+    /// viewers an output does not count.
+    pub fn connect_session(
+        &self,
+        id: SessionId,
+        (limit, per_stream): (Option<usize>, Option<Option<usize>>),
+    ) -> Result<()> {
         let tables = &mut *self.tables.lock();
         let Some(entry) = tables.sessions.get_mut(&id) else {
             // It is being closed, or has to make room: that command is on its way.
             return Ok(());
         };
         if !entry.connected {
-            admission::check(limit, tables.connected, "max_sessions")?;
+            // A wall has none, and neither has a session whose stream is being removed.
+            let record = tables.streams.get_mut(&entry.stream).zip(per_stream);
+            if let Some((record, limit)) = &record {
+                admission::check(*limit, record.connected, MAX_SESSIONS_PER_STREAM)?;
+            }
+            admission::check(limit, tables.connected, MAX_SESSIONS)?;
+            if let Some((record, _)) = record {
+                record.connected += 1;
+                entry.counted = true;
+            }
             entry.connected = true;
             tables.connected += 1;
             if let Some(peer) = &entry.peer {
@@ -693,24 +777,94 @@ mod tests {
             registry.remove_session(own.0);
         }
         assert_eq!(registry.displaced(), displaced);
-        assert!(registry.connect_session(viewers[0], Some(2)).is_ok());
-        assert!(registry.connect_session(viewers[1], Some(2)).is_ok());
         assert!(
-            registry.connect_session(viewers[1], Some(2)).is_ok(),
+            registry
+                .connect_session(viewers[0], (Some(2), Some(None)))
+                .is_ok()
+        );
+        assert!(
+            registry
+                .connect_session(viewers[1], (Some(2), Some(None)))
+                .is_ok()
+        );
+        assert!(
+            registry
+                .connect_session(viewers[1], (Some(2), Some(None)))
+                .is_ok(),
             "again"
         );
-        let full = registry.connect_session(viewers[2], Some(2)).unwrap_err();
+        let full = registry
+            .connect_session(viewers[2], (Some(2), Some(None)))
+            .unwrap_err();
         assert_eq!(full.status(), Status::Limit);
         assert!(registry.check_room(Some(2)).is_err());
         registry.remove_session(viewers[0]);
         registry.remove_session(viewers[0]);
         assert!(registry.check_room(Some(2)).is_ok());
-        assert!(registry.connect_session(viewers[2], Some(2)).is_ok());
         assert!(
-            registry.connect_session(viewers[0], Some(2)).is_ok(),
+            registry
+                .connect_session(viewers[2], (Some(2), Some(None)))
+                .is_ok()
+        );
+        assert!(
+            registry
+                .connect_session(viewers[0], (Some(2), Some(None)))
+                .is_ok(),
             "closed meanwhile"
         );
         assert!(registry.check_room(Some(2)).is_err(), "and takes no place");
+    }
+
+    #[test]
+    fn guests_count_at_their_stream_from_when_they_are_sent_away() {
+        let registry = Registry::default();
+        let (stream, owner) = add(&registry, "hot", 2).unwrap();
+        let (other, now) = (1 - owner, Instant::now());
+        let add = |worker, row: usize| {
+            let place = SessionLocation { worker, row };
+            let (key, peer) = (format!("{worker}-{row}"), Some(Box::default()));
+            registry.add_session(place, stream, key, peer, 1000).0
+        };
+        let place = || registry.place_viewer(stream, None, now);
+        let mut viewers = Vec::new();
+        while place() == Ok(owner) {
+            viewers.push(add(owner, viewers.len()));
+        }
+        let crowd = viewers.len() as u32;
+        assert_eq!(registry.session_count(stream), crowd + 1);
+        // On their way they are as good as there.
+        let mut sent = 1;
+        while place() == Ok(other) {
+            sent += 1;
+        }
+        assert!((250..=270).contains(&sent), "{sent}");
+        for row in 0..sent {
+            registry.guest_came(stream, other);
+            viewers.push(add(other, row));
+        }
+        assert_eq!(registry.session_count(stream), crowd + sent as u32);
+        let limits = (None, Some(Some(2)));
+        let last = viewers.len() - 1;
+        assert_eq!(registry.connect_session(viewers[0], limits), Ok(()));
+        assert_eq!(registry.connect_session(viewers[last], limits), Ok(()));
+        let full = registry.connect_session(viewers[1], limits).unwrap_err();
+        assert!(full.message().contains("max_sessions_per_stream"), "{full}");
+        assert!(registry.check_room_at(stream, Some(2)).is_err());
+        registry.remove_session(viewers[last]);
+        assert_eq!(registry.check_room_at(stream, Some(2)), Ok(()));
+        // Nothing is left of a stream that is removed, whatever its sessions do.
+        assert_eq!(place(), Ok(other));
+        registry.remove_stream(stream).unwrap();
+        registry.guest_came(stream, other);
+        viewers
+            .into_iter()
+            .for_each(|id| registry.remove_session(id));
+        assert_eq!(
+            (registry.session_count(stream), registry.worker_for_wall(2)),
+            (0, 0)
+        );
+        assert_eq!(place().unwrap_err().status(), Status::NotFound);
+        assert!(registry.check_room_at(stream, None).is_err());
     }
 
     #[test]

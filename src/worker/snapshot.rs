@@ -4,10 +4,11 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
+use super::mirror::Mirror;
 use super::table::Viewer;
 use crate::error::Result;
 use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
-use crate::stats::{StreamSnapshot, WorkerSnapshot};
+use crate::stats::{GuestSnapshot, StreamSnapshot, WorkerSnapshot};
 use crate::worker::registry::no_stream;
 
 impl Core {
@@ -15,7 +16,10 @@ impl Core {
         let entry = self.streams.get(id).ok_or_else(|| no_stream(id))?;
         #[cfg(any(test, feature = "test-panic"))]
         crate::test_panic::injected(entry.stream.name(), crate::test_panic::COMMAND);
-        Ok(entry.stream.info(now))
+        Ok(StreamInfo {
+            sessions: self.context.registry.session_count(id),
+            ..entry.stream.info(now)
+        })
     }
 
     pub(super) fn session_info(&self, viewer: &Viewer, now: Instant) -> SessionInfo {
@@ -43,22 +47,34 @@ impl Core {
             snapshot.sessions.push(Some(seen));
             return Some(1);
         }
-        let all = || self.streams.iter().map(|(id, _)| id).collect();
+        let all = || {
+            let own = self.streams.iter().map(|(id, _)| id);
+            own.chain(self.streams.guests.keys().copied()).collect()
+        };
         let id = snapshot.left.get_or_insert_with(all).pop()?;
-        let mut items = 1;
+        let viewers = self.streams.viewers(id);
+        if let Some(guests) = self.streams.guests.get(&id) {
+            let mut guests = guests.snapshot(id, now);
+            guests.memory = self.streams.mirrors.get(&id).map_or(0, Mirror::memory);
+            for session in self.seen(snapshot, viewers) {
+                guests.totals.add(session);
+                guests.shown.add(&session.quality);
+            }
+            snapshot.guests.push(guests);
+        }
         if let Some(entry) = self.streams.get(id) {
-            items += entry.stream.viewers.len();
             let mut stream = entry.stream.snapshot(id, now);
+            stream.info.sessions = self.context.registry.session_count(id);
             stream.sinks = entry.sinks.info().collect();
             (stream.outputs, stream.output_failures) = entry.outputs.snapshot();
             stream.sink_frames_dropped = entry.sinks.frames_dropped();
-            for session in self.seen(snapshot, &entry.stream.viewers) {
+            for session in self.seen(snapshot, viewers) {
                 stream.totals.add(session);
                 stream.shown.add(&session.quality);
             }
             snapshot.streams.push(stream);
         }
-        Some(items)
+        Some(1 + viewers.len())
     }
 
     /// Those of these sessions that were looked at and are still there: what others sent is counted by their
@@ -93,6 +109,7 @@ impl Core {
             refused: self.load.refusals(),
             costs: self.costs,
             streams: snapshot.streams,
+            guests: snapshot.guests,
             sessions: snapshot.sessions.into_iter().flatten().collect(),
             walls,
         });
@@ -107,6 +124,7 @@ pub(super) struct Unfinished {
     /// Streams that were not.
     left: Option<Vec<StreamId>>,
     streams: Vec<StreamSnapshot>,
+    guests: Vec<GuestSnapshot>,
 }
 
 impl Unfinished {
@@ -116,6 +134,7 @@ impl Unfinished {
             sessions: Vec::new(),
             left: None,
             streams: Vec::new(),
+            guests: Vec::new(),
         }
     }
 }

@@ -9,6 +9,8 @@ use tokio::task::AbortHandle;
 use super::chores::Leaving;
 use super::command::OfferRequest;
 use super::feeds::Feeds;
+use super::guests::Guests;
+use super::held_sound::Hold;
 use super::mirror::Mirror;
 use super::outputs::Outputs;
 use super::stream::Stream;
@@ -20,13 +22,15 @@ use crate::media::MediaKind;
 use crate::session::Media;
 use crate::sinks::StreamSinks;
 use crate::source::{CameraConfig, Demand};
-use crate::state::{StreamId, StreamState};
+use crate::state::{SessionInfo, StreamId, StreamState};
 
 /// All streams of a worker, and its mirrors of others.
 #[derive(Default)]
 pub(super) struct Streams {
     entries: ById<StreamId, Box<StreamEntry>>,
     pub(super) mirrors: ById<StreamId, Mirror>,
+    /// Viewers of streams of others.
+    pub(super) guests: ById<StreamId, Guests>,
     /// Removed streams whose viewers have not all been told.
     pub(super) leaving: ById<StreamId, Leaving>,
     /// The worker has more to do than time.
@@ -40,6 +44,8 @@ pub(super) struct StreamEntry {
     pub(super) stream: Stream,
     /// Its mirrors on other workers.
     pub(super) feeds: Feeds,
+    /// The workers that have, or had, guests who watch it.
+    pub(super) hosts: Vec<usize>,
     /// What the host gets of it.
     pub(super) sinks: StreamSinks,
     /// Where it is sent to.
@@ -87,8 +93,10 @@ impl Streams {
         match self.entries.get(&id) {
             Some(entry) => &entry.stream.variants,
             None => {
-                let mirror = self.mirrors.get(&id);
-                mirror.map_or(&[], |mirror| &mirror.variants)
+                let mirror = self.mirrors.get(&id).map(|mirror| &mirror.variants);
+                // Guests may watch one of them without the stream itself.
+                let known = mirror.or_else(|| Some(&self.guests.get(&id)?.variants));
+                known.map_or(&[], |variants| variants)
             }
         }
     }
@@ -101,6 +109,87 @@ impl Streams {
                 let mirror = self.mirrors.get(&id);
                 mirror.map_or(&[], |mirror| &mirror.audience)
             }
+        }
+    }
+
+    /// The sessions whose offers named a stream, of those that live on this worker.
+    pub(super) fn viewers(&self, id: StreamId) -> &[usize] {
+        match self.entries.get(&id) {
+            Some(entry) => &entry.stream.viewers,
+            None => {
+                let guests = self.guests.get(&id);
+                guests.map_or(&[], |guests| &guests.viewers)
+            }
+        }
+    }
+
+    /// A session whose offer named this stream begins.
+    pub(super) fn viewer_came(&mut self, id: StreamId, row: usize) {
+        if let Some(entry) = self.get_mut(id) {
+            entry.stream.viewers.push(row);
+        } else if let Some(guests) = self.guests.get_mut(&id) {
+            guests.viewers.push(row);
+        }
+    }
+
+    /// It has ended.
+    pub(super) fn viewer_left(&mut self, id: StreamId, row: usize, sent: &SessionInfo) {
+        let (viewers, gone) = if let Some(entry) = self.get_mut(id) {
+            (&mut entry.stream.viewers, &mut entry.stream.gone)
+        } else if let Some(guests) = self.guests.get_mut(&id) {
+            (&mut guests.viewers, &mut guests.gone)
+        } else {
+            return;
+        };
+        gone.add(sent);
+        viewers.retain(|&other| other != row);
+    }
+
+    /// Time that was spent on sending the media of a stream; `system`: see [`MediaCosts::delivered`](crate::stats::MediaCosts::delivered).
+    pub(super) fn delivered(&mut self, id: StreamId, time: Duration, system: Option<Duration>) {
+        if let Some(entry) = self.get_mut(id) {
+            entry.stream.costs.delivered(time, system);
+        } else if let Some(guests) = self.guests.get_mut(&id) {
+            guests.costs.delivered(time, system);
+        }
+    }
+
+    /// The access unit that arrived at `arrival` has been sent to all of its audience; `None` for audio beside video.
+    pub(super) fn delivered_to_all(
+        &mut self,
+        id: StreamId,
+        arrival: Option<Instant>,
+        now: Instant,
+    ) {
+        if let Some(entry) = self.get_mut(id) {
+            entry.stream.delivered(arrival, now);
+        } else if let Some(guests) = self.guests.get_mut(&id)
+            && let Some(arrival) = arrival
+            && !guests.viewers.is_empty()
+        {
+            let time = now.saturating_duration_since(arrival);
+            guests.latency.note(now, time);
+        }
+    }
+
+    /// Whether to time the system calls of the next access unit that guests get.
+    pub(super) fn samples_guests(&mut self, id: StreamId) -> bool {
+        let guests = self.guests.get_mut(&id);
+        guests.is_some_and(|guests| guests.costs.sample())
+    }
+
+    /// The sound of a stream that waits for more, of this worker or mirrored.
+    pub(super) fn hold(&self, id: StreamId) -> Option<&Hold> {
+        match self.entries.get(&id) {
+            Some(entry) => Some(&entry.stream.hold),
+            None => Some(&self.mirrors.get(&id)?.hold),
+        }
+    }
+
+    pub(super) fn hold_mut(&mut self, id: StreamId) -> Option<&mut Hold> {
+        match self.entries.get_mut(&id) {
+            Some(entry) => Some(&mut entry.stream.hold),
+            None => Some(&mut self.mirrors.get_mut(&id)?.hold),
         }
     }
 
@@ -123,8 +212,10 @@ impl Streams {
     /// The name of a stream, for the log; empty if there is no such stream.
     pub(super) fn name(&self, id: StreamId) -> &str {
         let stream = self.get(id).map(|entry| entry.stream.name());
-        let name = stream.or_else(|| self.leaving.get(&id).map(Leaving::name));
-        name.unwrap_or_default()
+        let guests = || self.guests.get(&id).map(|guests| &**guests.name());
+        let name = stream.or_else(guests);
+        name.or_else(|| self.leaving.get(&id).map(Leaving::name))
+            .unwrap_or_default()
     }
 
     /// Forgets a stream. Offers that wait for it fail with `why`.
@@ -217,6 +308,7 @@ impl StreamEntry {
         StreamEntry {
             stream,
             feeds: Feeds::default(),
+            hosts: Vec::new(),
             sinks: StreamSinks::new(Instant::now()),
             outputs: Outputs::default(),
             source: None,

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use slab::Slab;
 
-use super::admission;
 use super::allocation::{Beyond, ByServer};
 use super::connections::Connections;
 use super::deadlines::Deadlines;
@@ -103,18 +102,6 @@ impl Table {
 
     pub(super) fn len(&self) -> usize {
         self.viewers.len()
-    }
-
-    /// Fails if as many of these viewers are connected as a stream may have.
-    pub(super) fn check_room(&self, limit: Option<usize>, rows: &[usize]) -> Result<()> {
-        if limit.is_none() {
-            return Ok(());
-        }
-        let viewers = rows.iter().filter_map(|&row| self.get(row));
-        // Outputs have a limit of their own.
-        let viewers = viewers.filter(|viewer| viewer.output.is_none());
-        let connected = viewers.filter(|viewer| viewer.visit.connected).count();
-        admission::check(limit, connected, "max_sessions_per_stream")
     }
 
     /// Makes sure that a row is woken at `due` at the latest.

@@ -242,6 +242,7 @@ async fn run(
     mut input: Input,
 ) {
     let rearmed = Rc::new(Bell::default());
+    context.parting.expect();
     let core = Rc::new(RefCell::new(Core::new(context, Rc::clone(&rearmed))));
     if let Some(port) = input.port.take() {
         tokio::task::spawn_local(callers::accept(port, Rc::clone(&core)));

@@ -55,8 +55,8 @@ impl Core {
             // Nearly all of it is media that the pacer held back.
             let time = ended.saturating_duration_since(begun);
             self.costs.media.delivered(time, None);
-            if let Some(entry) = stream.and_then(|id| self.streams.get_mut(id)) {
-                entry.stream.costs.delivered(time, None);
+            if let Some(stream) = stream {
+                self.streams.delivered(stream, time, None);
             }
             begun = ended;
             budget.spend(1, 0);
@@ -167,9 +167,8 @@ impl Core {
             let sent = viewer.info(Instant::now(), None);
             if viewer.is_wall() {
                 self.gone_walls.add(&sent);
-            } else if let Some(entry) = self.streams.get_mut(stream) {
-                entry.stream.gone.add(&sent);
-                entry.stream.viewers.retain(|&other| other != row);
+            } else {
+                self.streams.viewer_left(stream, row, &sent);
             }
             return;
         }
@@ -201,14 +200,10 @@ impl Core {
             return Ok(());
         };
         let tuning = &self.context.tuning;
-        // Those of outputs are not of viewers.
-        let entry = self.streams.get(viewer.stream);
-        if let Some(entry) = entry.filter(|_| viewer.output.is_none()) {
-            self.viewers
-                .check_room(tuning.max_sessions_per_stream(), &entry.stream.viewers)?;
-        }
-        let registry = &self.context.registry;
-        registry.connect_session(viewer.id, tuning.max_sessions())
+        // Sessions of outputs are not those of viewers.
+        let per_stream = viewer.output.is_none().then(|| tuning.max_sessions_per_stream());
+        let limits = (tuning.max_sessions(), per_stream);
+        self.context.registry.connect_session(viewer.id, limits)
     }
 
     fn tell_state(&mut self, row: usize, event: session::SessionEvent) {

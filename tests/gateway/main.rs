@@ -8,6 +8,7 @@ mod asker;
 mod capture_time;
 mod foreign_cameras;
 mod foreign_webrtc;
+mod guests;
 mod handover;
 mod hostile_camera;
 mod hostile_host;

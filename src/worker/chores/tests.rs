@@ -87,6 +87,7 @@ impl World {
             certificate: Arc::new(Certificate::generate().unwrap()),
             notices: notifier.notices(),
             registry: Arc::default(),
+            parting: Arc::default(),
             paths: Arc::default(),
             clock: WallClock::new(Instant::now(), SystemTime::now()),
         };
@@ -128,6 +129,7 @@ impl World {
                 timeout: Duration::ZERO,
                 deadline: Instant::now(),
                 limits: ViewerLimits::default(),
+                stays: false,
                 ticket: offers.begin(move |result| reply.send(result).unwrap()),
             };
             self.core.offer(request, Instant::now());

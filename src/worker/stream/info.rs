@@ -22,7 +22,7 @@ impl Stream {
         }
     }
 
-    /// The current state for metrics; `totals` without the stream's current viewers.
+    /// The current state for metrics; `totals` without the stream's current viewers, and the sessions are not counted.
     pub fn snapshot(&self, id: StreamId, now: Instant) -> StreamSnapshot {
         let tracks = [&self.video, &self.audio].into_iter().flatten();
         StreamSnapshot {
@@ -42,7 +42,7 @@ impl Stream {
         }
     }
 
-    /// The stream at this moment.
+    /// The stream at this moment, without the number of its sessions.
     pub fn info(&self, now: Instant) -> StreamInfo {
         let counters = &self.counters;
         StreamInfo {
@@ -59,7 +59,7 @@ impl Stream {
             audio_codec: self.sound().map(|track| track.info().codec),
             width: self.dimensions.0,
             height: self.dimensions.1,
-            sessions: self.viewers.len() as u32,
+            sessions: 0,
             reconnects: counters.reconnects,
             bytes: counters.bytes,
             packets_lost: counters.lost,
