@@ -1,6 +1,6 @@
 //! PATCH: candidates and ICE restarts, through the gateway.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rtsp_webrtc_gateway::config::Config;
 use rtsp_webrtc_gateway::error::Status;
@@ -67,4 +67,52 @@ fn candidates_and_restarts() {
     assert_eq!(viewer.viewer.video.lost(), 0);
     let info = gateway.session_info(created.session).unwrap();
     assert_eq!(info.state, SessionState::Connected);
+}
+
+#[test]
+fn a_storm_of_restarts_and_candidates_is_answered_and_harms_nobody() {
+    const PATCHES: usize = 4_000;
+    let server = cameras(&["cam"]);
+    let gateway = Gateway::new(Config::default()).unwrap();
+    gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    let (mut viewer, created) = watch(&gateway, "cam");
+    let (mut other, _) = watch(&gateway, "cam");
+    let key = &*created.session_key;
+    let fragment = viewer.viewer.restart();
+    let mut etags = std::collections::HashSet::new();
+    for i in 0..PATCHES {
+        // Other credentials each time.
+        let restart = fragment.replace("r1\r\n", &format!("r{}\r\n", i + 2));
+        let (if_match, body) = match i % 2 {
+            0 => ("*", restart.as_bytes()),
+            _ => ("*", CANDIDATES),
+        };
+        let response = gateway.handle_whep_patch(key, Some(if_match), body);
+        etags.insert(response.unwrap().etag);
+        if i % 100 == 0 {
+            viewer.run_till(Duration::from_millis(1), |_| false);
+            other.run_till(Duration::from_millis(1), |_| false);
+        }
+    }
+    assert_eq!(
+        etags.len(),
+        PATCHES / 2,
+        "each restart is another ICE session"
+    );
+    // It goes on as it was, also with the last of all.
+    let goes_on = |viewer: &mut testkit::viewer::UdpViewer| {
+        let before = frames(&viewer.viewer);
+        assert!(viewer.run_till(LONG, has_frames(before + 20)));
+        assert_eq!(viewer.viewer.video.lost(), 0);
+    };
+    goes_on(&mut viewer);
+    let response = gateway
+        .handle_whep_patch(key, Some("*"), fragment.as_bytes())
+        .unwrap();
+    viewer.viewer.restarted(Instant::now(), &response.body);
+    let checks = viewer.viewer.answered_checks();
+    assert!(viewer.run_till(LONG, |viewer| viewer.answered_checks() > checks));
+    goes_on(&mut viewer);
+    goes_on(&mut other);
+    assert_eq!(gateway.sessions().unwrap().len(), 2);
 }

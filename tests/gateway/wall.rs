@@ -506,6 +506,68 @@ fn a_storm_of_rebinding_is_bounded_and_others_do_not_notice() {
     }
 }
 
+/// Bytes from one keyframe of a clip to the next, and what packets and keys add.
+fn gop_bytes(clip: Clip) -> u64 {
+    let units = clip.access_units();
+    let next = units.iter().skip(1).position(|unit| unit.is_keyframe());
+    let gop = &units[..1 + next.unwrap_or(units.len() - 1)];
+    let nals = gop.iter().flat_map(|unit| &unit.nals);
+    let bytes: usize = nals.map(|nal| nal.len() + 100).sum();
+    bytes as u64 * 5 / 4
+}
+
+#[test]
+fn a_storm_of_thousands_of_patches_is_bounded_and_others_do_not_notice() {
+    const SLOTS: usize = 128;
+    const PATCHES: usize = 3_000;
+    let (gateway, _server) = with_cameras(2);
+    let (mut other, _) = watch(&gateway, "gate");
+    let mut wall = Wall::open(&gateway, SLOTS, 0, "");
+    assert!(wall.viewer.run_till(LONG, Viewer::is_connected));
+    let names = ["door", "yard"];
+    let all = names.map(|stream| {
+        let slots = (0..SLOTS).map(|slot| json!({"slot": slot.to_string(), "stream": stream}));
+        json!({ "slots": slots.collect::<Vec<_>>() }).to_string()
+    });
+    let one = names.map(|stream| json!({"slots": [{"slot": "5", "stream": stream}]}).to_string());
+    let begun = Instant::now();
+    // As fast as they are answered; the pages read now and then.
+    for i in 0..PATCHES {
+        let body = match i % 4 {
+            0 => &all[i / 4 % 2],
+            other => &one[other % 2],
+        };
+        let response = wall.patch(&gateway, &[JSON], body.as_bytes());
+        assert_eq!(response.status, 200, "{}", response.body);
+        assert!(!response.body.contains("\"status\""), "{}", response.body);
+        if i % 50 == 0 {
+            wall.viewer.run_till(Duration::from_millis(1), |_| false);
+            other.run_till(Duration::from_millis(1), |_| false);
+        }
+    }
+    // A slot begins eight times at once, then once a second, each time with no more than since the last keyframe, and
+    // goes on with what comes.
+    let session = wall.response.session.unwrap();
+    let sent = gateway.session_info(session).unwrap().bytes_sent;
+    let seconds = begun.elapsed().as_secs() + 1;
+    let gop = gop_bytes(Clip::Baseline360p).max(gop_bytes(Clip::Low180p));
+    let bound = SLOTS as u64 * (9 + 2 * seconds) * gop;
+    assert!(sent < bound, "{sent} bytes in {seconds} s, at most {bound}");
+    let text = gateway.metrics().unwrap();
+    assert!(text.contains("\nrtsp_webrtc_gateway_slot_refusals_total 0\n"));
+    let before = frames(&other.viewer);
+    assert!(other.run_till(LONG, has_frames(before + 25)));
+    assert_eq!(other.viewer.video.lost(), 0);
+    // And it is a wall as before.
+    for slot in [0, 127] {
+        wall.change(
+            &gateway,
+            &json!({"slots": [{"slot": slot.to_string(), "stream": "roof"}]}),
+        );
+        wall.shows(slot, Clip::Main480p);
+    }
+}
+
 #[test]
 fn bad_walls_are_refused_and_nothing_is_left() {
     let (gateway, _server) = with_cameras(1);
