@@ -18,6 +18,7 @@ pub mod meter;
 pub mod seeded;
 
 mod camera;
+mod channel;
 mod description;
 mod dtls;
 mod framing;
@@ -137,6 +138,7 @@ targets! {
     DTLS = "dtls", dtls::dtls, HANDSHAKE, 500;
     RTCP = "rtcp", rtcp::rtcp, SESSION, 10_000;
     SCTP = "sctp", sctp::sctp, SESSION, 20_000;
+    CHANNEL = "channel", channel::channel, HANDSHAKE, 500;
     WALL_MESSAGE = "wall_message", wall::wall_message, TEXT, 200_000;
 }
 

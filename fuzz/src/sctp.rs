@@ -13,7 +13,8 @@ use rtsp_webrtc_gateway::internals::session::data::{
 
 use crate::beginning;
 
-const PEER_PORT: u16 = 5001;
+/// The port of viewers' associations.
+pub const PEER_PORT: u16 = 5001;
 const FIRST: u32 = u32::MAX - 2;
 /// Flags of a chunk that is a whole message, and the protocols of what opens a channel and of text.
 const WHOLE: u8 = 3;
@@ -21,7 +22,7 @@ const DCEP: u32 = 50;
 const TEXT: u32 = 51;
 
 #[derive(Arbitrary, Debug)]
-enum Part<'a> {
+pub enum Part<'a> {
     /// A chunk of data: how far ahead of the next, flags, stream, protocol.
     Data(i8, u8, u8, u8, &'a [u8]),
     /// The next chunk of data, of so many times 16 bytes.
@@ -35,7 +36,7 @@ enum Part<'a> {
 }
 
 #[derive(Arbitrary, Debug)]
-enum Move<'a> {
+pub enum Move<'a> {
     Packet(Vec<Part<'a>>),
     Tagged(u32, Vec<Part<'a>>),
     /// The checksum alone is right.
@@ -48,9 +49,60 @@ enum Move<'a> {
     Wait(u16),
 }
 
-struct Viewer {
+/// The gateway's side, and the way there.
+pub trait Gateway {
+    /// A packet arrives.
+    fn arrives(&mut self, packet: &[u8]);
+    /// The next one that it sends.
+    fn poll_packet(&mut self) -> Option<Vec<u8>>;
+    fn send(&mut self, text: &str);
+    fn read(&mut self) -> Option<ChannelEvent>;
+    fn wait(&mut self, time: Duration);
+}
+
+/// The association alone.
+struct Association {
     channel: DataChannel,
     now: Instant,
+}
+
+impl Association {
+    fn timeout(&mut self) {
+        let due = self.channel.next_deadline();
+        if due.is_some_and(|at| at <= self.now) {
+            self.channel.handle_timeout(self.now);
+        }
+    }
+}
+
+impl Gateway for Association {
+    fn arrives(&mut self, packet: &[u8]) {
+        self.channel.handle(self.now, packet);
+    }
+
+    fn poll_packet(&mut self) -> Option<Vec<u8>> {
+        let packet = self.channel.poll_packet(self.now)?;
+        assert!(packet.len() <= 1100, "a packet of {} bytes", packet.len());
+        Some(packet)
+    }
+
+    fn send(&mut self, text: &str) {
+        let _ = self.channel.send(text);
+    }
+
+    fn read(&mut self) -> Option<ChannelEvent> {
+        self.channel.poll_event()
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.now += time;
+        self.timeout();
+    }
+}
+
+/// See the module documentation.
+pub struct Viewer<G> {
+    pub gateway: G,
     tag: u32,
     next: u32,
     /// The last chunk of data that came.
@@ -60,44 +112,60 @@ struct Viewer {
 
 pub fn sctp(data: &[u8]) {
     let mut script = Unstructured::new(data);
-    let mut viewer = Viewer {
-        channel: DataChannel::new(DataConfig {
-            peer_port: PEER_PORT,
-            peer_max_message: 1 << 18,
-            random: 0x1234_5678_9abc_def0,
-        }),
+    let mut viewer = Viewer::new(Association {
+        channel: DataChannel::new(config()),
         now: beginning(),
-        tag: 0,
-        next: FIRST,
-        came: 0,
-        resets: FIRST,
-    };
-    viewer.begin(1);
-    viewer.open(0);
-    assert!(viewer.channel.is_open());
-    while !script.is_empty()
-        && let Ok(next) = Move::arbitrary(&mut script)
-    {
-        viewer.act(next);
-    }
+    });
+    assert!(viewer.gateway.channel.is_open());
+    viewer.follow(&mut script);
     // Whatever was done: it ends, or goes on, and no timer stands still.
     for _ in 0..100 {
-        let Some(due) = viewer.channel.next_deadline() else {
+        let Some(due) = viewer.gateway.channel.next_deadline() else {
             break;
         };
-        viewer.now = due.max(viewer.now);
-        viewer.timeout();
-        assert!(
-            viewer
-                .channel
-                .next_deadline()
-                .is_none_or(|at| at > viewer.now)
-        );
+        viewer.gateway.now = due.max(viewer.gateway.now);
+        viewer.gateway.timeout();
+        viewer.collect();
+        let Association { channel, now } = &viewer.gateway;
+        assert!(channel.next_deadline().is_none_or(|at| at > *now));
     }
-    assert_eq!(viewer.channel.next_deadline(), None, "it never gives up");
+    let due = viewer.gateway.channel.next_deadline();
+    assert_eq!(due, None, "it never gives up");
 }
 
-impl Viewer {
+/// What was agreed on.
+pub fn config() -> DataConfig {
+    DataConfig {
+        peer_port: PEER_PORT,
+        peer_max_message: 1 << 18,
+        random: 0x1234_5678_9abc_def0,
+    }
+}
+
+impl<G: Gateway> Viewer<G> {
+    /// One that has opened the channel.
+    pub fn new(gateway: G) -> Self {
+        let mut viewer = Viewer {
+            gateway,
+            tag: 0,
+            next: FIRST,
+            came: 0,
+            resets: FIRST,
+        };
+        viewer.begin(1);
+        viewer.open(0);
+        viewer
+    }
+
+    /// Does what the script says, to its end.
+    pub fn follow(&mut self, script: &mut Unstructured<'_>) {
+        while !script.is_empty()
+            && let Ok(next) = Move::arbitrary(script)
+        {
+            self.act(next);
+        }
+    }
+
     fn act(&mut self, next: Move<'_>) {
         match next {
             Move::Packet(parts) => self.packet(self.tag, &parts),
@@ -111,12 +179,12 @@ impl Viewer {
             Move::Open(stream) => self.open(stream),
             Move::Read(count) => self.read(count),
             Move::Send(size) => {
-                let _ = self.channel.send(&"x".repeat(1 + usize::from(size)));
+                self.gateway.send(&"x".repeat(1 + usize::from(size)));
                 self.collect();
             }
             Move::Wait(ms) => {
-                self.now += Duration::from_millis(u64::from(ms));
-                self.timeout();
+                self.gateway.wait(Duration::from_millis(u64::from(ms)));
+                self.collect();
             }
         }
     }
@@ -198,27 +266,15 @@ impl Viewer {
     }
 
     fn send(&mut self, writer: Writer) {
-        self.channel.handle(self.now, &writer.finish());
-        self.collect();
-    }
-
-    fn timeout(&mut self) {
-        if self
-            .channel
-            .next_deadline()
-            .is_some_and(|at| at <= self.now)
-        {
-            self.channel.handle_timeout(self.now);
-        }
+        self.gateway.arrives(&writer.finish());
         self.collect();
     }
 
     /// What is sent is well-formed, small, and comes to an end.
     fn collect(&mut self) {
         let mut packets = 0;
-        while let Some(bytes) = self.channel.poll_packet(self.now) {
+        while let Some(bytes) = self.gateway.poll_packet() {
             packets += 1;
-            assert!(bytes.len() <= 1100, "a packet of {} bytes", bytes.len());
             let packet = Packet::parse(&bytes).unwrap_or_else(|| panic!("{bytes:?}"));
             assert_eq!((packet.source, packet.destination), (PORT, PEER_PORT));
             assert!(packet.chunks().next().is_some());
@@ -237,7 +293,7 @@ impl Viewer {
 
     fn read(&mut self, count: u8) {
         for _ in 0..count {
-            match self.channel.poll_event() {
+            match self.gateway.read() {
                 Some(ChannelEvent::Message(bytes)) => assert!(bytes.len() <= MAX_MESSAGE),
                 Some(_) => {}
                 None => break,

@@ -15,6 +15,7 @@ use rtsp_webrtc_gateway::internals::sdp::answer::{
     Allowed, Candidates, LocalTransport, Negotiated, answer, negotiate,
 };
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
+use rtsp_webrtc_gateway::internals::session::data::DataConfig;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
     ConnectionId, Io, LegConfig, Media, Path, PathMemory, Remote, SendBuffer, Session, Tracks,
@@ -220,6 +221,11 @@ impl Agreement {
 impl World {
     /// A session that was answered to this offer.
     pub fn new(offer: &'static str) -> World {
+        World::with_channel(offer, None)
+    }
+
+    /// The same, with a data channel.
+    pub fn with_channel(offer: &'static str, data: Option<DataConfig>) -> World {
         let now = crate::beginning();
         let agreement = Agreement::of(offer);
         let (offer, negotiated) = (&agreement.offer, agreement.negotiated.clone());
@@ -234,7 +240,7 @@ impl World {
             fingerprints: offer.fingerprints.clone(),
             srtp_policy: SrtpPolicy::PreferGcm,
             ingest: None,
-            data: None,
+            data,
             cname: negotiated.cname(),
             rtcp_interval: Duration::from_secs(1),
             pacing_percent: Some(250),

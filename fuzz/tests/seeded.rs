@@ -72,4 +72,4 @@ macro_rules! tests {
     };
 }
 
-tests!(offer fragment whep http headers tunnel url description camera rtp video sound push stun stun_server tcp_framing turn turn_server dtls rtcp sctp wall_message);
+tests!(offer fragment whep http headers tunnel url description camera rtp video sound push stun stun_server tcp_framing turn turn_server dtls rtcp sctp channel wall_message);

@@ -1,5 +1,5 @@
-//! Cryptography for one viewer's DTLS that remembers the key of what the viewer seals: tests can open its
-//! records, and seal others that only it could have sent.
+//! Cryptography for one viewer's DTLS that remembers its keys: tests can open what the viewer and the gateway seal, and seal
+//! records that only the viewer could have sent.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,25 +16,27 @@ const HEADER: usize = 13;
 const NONCE: usize = 8;
 const TAG: usize = 16;
 
-/// Key and salt; `None` before the viewer has sealed anything.
-type Sealing = Arc<Mutex<Option<(Vec<u8>, [u8; 4])>>>;
+/// Key and salt; `None` before the viewer has used them.
+type Known = Arc<Mutex<Option<(Vec<u8>, [u8; 4])>>>;
 
 pub struct Tap {
     inner: Arc<AwsLcRsProvider>,
-    sealing: Sealing,
+    sealing: Known,
+    opening: Known,
 }
 
 impl Tap {
     pub fn new(inner: Arc<AwsLcRsProvider>) -> Tap {
         Tap {
             inner,
-            sealing: Sealing::default(),
+            sealing: Known::default(),
+            opening: Known::default(),
         }
     }
 
     /// A record of epoch 1, if the viewer has keys. `number` must be below 2^48.
     pub fn seal(&self, kind: u8, number: u64, plaintext: &[u8]) -> Option<Vec<u8>> {
-        let (mut cipher, salt) = self.cipher()?;
+        let (mut cipher, salt) = self.cipher(&self.sealing)?;
         let nonce = number.to_be_bytes();
         let aad = aad(kind, number, plaintext.len());
         let (mut body, mut tag) = (plaintext.to_vec(), [0; TAG]);
@@ -48,7 +50,16 @@ impl Tap {
 
     /// Content type, number and plaintext of a record of epoch 1 that the viewer sealed.
     pub fn open(&self, record: &[u8]) -> Option<(u8, u64, Vec<u8>)> {
-        let (mut cipher, salt) = self.cipher()?;
+        self.open_by(&self.sealing, record)
+    }
+
+    /// The same of a record that the gateway sealed, if the viewer has opened one.
+    pub fn open_received(&self, record: &[u8]) -> Option<(u8, u64, Vec<u8>)> {
+        self.open_by(&self.opening, record)
+    }
+
+    fn open_by(&self, known: &Known, record: &[u8]) -> Option<(u8, u64, Vec<u8>)> {
+        let (mut cipher, salt) = self.cipher(known)?;
         let (header, rest) = record.split_first_chunk::<HEADER>()?;
         let (nonce, rest) = rest.split_first_chunk::<NONCE>()?;
         let (body, tag) = rest.split_last_chunk::<TAG>()?;
@@ -63,9 +74,9 @@ impl Tap {
         Some((kind, number, body))
     }
 
-    fn cipher(&self) -> Option<(Box<dyn AeadCipher>, [u8; 4])> {
-        let sealing = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (key, salt) = sealing.as_ref()?;
+    fn cipher(&self, known: &Known) -> Option<(Box<dyn AeadCipher>, [u8; 4])> {
+        let known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (key, salt) = known.as_ref()?;
         let cipher = self.inner.crypto().new_aead(AeadAlgorithm::Aes128Gcm, key);
         Some((cipher.ok()?, *salt))
     }
@@ -83,7 +94,17 @@ fn aad(kind: u8, number: u64, len: usize) -> [u8; 13] {
 struct Tapped {
     inner: Box<dyn AeadCipher>,
     key: Vec<u8>,
-    sealing: Sealing,
+    sealing: Known,
+    opening: Known,
+}
+
+impl Tapped {
+    fn note(&self, known: &Known, nonce: &[u8]) {
+        if let Some(&salt) = nonce.first_chunk() {
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            *known = Some((self.key.clone(), salt));
+        }
+    }
 }
 
 impl AeadCipher for Tapped {
@@ -98,10 +119,7 @@ impl AeadCipher for Tapped {
         buffer: &mut [u8],
         tag: &mut [u8],
     ) -> Result<(), CryptoError> {
-        if let Some(&salt) = nonce.first_chunk() {
-            let mut sealing = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
-            *sealing = Some((self.key.clone(), salt));
-        }
+        self.note(&self.sealing, nonce);
         self.inner.seal_in_place(nonce, aad, buffer, tag)
     }
 
@@ -112,6 +130,7 @@ impl AeadCipher for Tapped {
         buffer: &mut [u8],
         tag: &[u8],
     ) -> Result<(), CryptoError> {
+        self.note(&self.opening, nonce);
         self.inner.open_in_place(nonce, aad, buffer, tag)
     }
 }
@@ -169,6 +188,7 @@ impl RTCCrypto for Tap {
             inner: self.inner.crypto().new_aead(algorithm, key)?,
             key: key.to_vec(),
             sealing: Arc::clone(&self.sealing),
+            opening: Arc::clone(&self.opening),
         }))
     }
 
