@@ -110,7 +110,7 @@ use crate::sdp::IceCredentials;
 use crate::state::{SessionState, StreamId, ViewerLimits};
 use data::ChannelEvent;
 use feedback::Allowance;
-use leg::Leg;
+use leg::{Burst, Leg};
 use order::{Order, Which};
 use showing::Showing;
 use transport::{Received, Transport};
@@ -150,6 +150,8 @@ pub struct Session {
     waits: bool,
     /// Whose turn it is to send.
     order: Order,
+    /// What its videos have sent at once, if there are several.
+    burst: Burst,
     /// An audio leg is bound to another stream, or hears its stream or no longer.
     streams_changed: bool,
 }
@@ -184,6 +186,7 @@ impl Session {
             awaits: false,
             news: false,
             order: Order::default(),
+            burst: Burst::default(),
             streams_changed: false,
             nacks: 0,
             plis: 0,

@@ -141,7 +141,10 @@ impl Session {
             return None;
         };
         let mut pass = Pass {
-            turn: Turn::new(self.showings.len() > 1),
+            turn: match self.showings.len() {
+                0 | 1 => Turn::of_one(),
+                _ => Turn::of_many(&mut self.burst, egress.now()),
+            },
             due: None,
             pumped: false,
             last: None,
@@ -164,6 +167,7 @@ impl Session {
         if pass.turn.has_yielded() {
             pass.catch_up(&mut self.legs, &self.order, tracks, &mut egress);
         }
+        self.burst.leave(pass.turn.burst_left());
         self.news |= pass.changed;
         // Where nothing has waited, no other leg has to be looked at.
         self.waits = match self.waits {

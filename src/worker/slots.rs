@@ -100,7 +100,7 @@ impl Core {
             return;
         };
         if let Some(talk) = &mut viewer.talk {
-            talk.note(slot);
+            talk.note(slot, Instant::now());
             let due = talk.due();
             self.viewers.arm(row, due);
             self.rearmed.ring();

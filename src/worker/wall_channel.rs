@@ -22,6 +22,8 @@ use crate::wall::{Notice, SlotNotice};
 /// Between two notices of a page, on average; so many may follow each other at once.
 const PAUSE: Duration = Duration::from_millis(100);
 const BURST: u32 = 8;
+/// So long news waits for more of it: slots that are bound at once begin one after the other.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// A message of a page, which the gateway is to answer with a [`Command::Reply`](super::Command::Reply).
 pub struct Asked {
@@ -59,6 +61,8 @@ pub(super) struct Talk {
     /// Slots whose news were not told yet, and when they may be.
     changed: BTreeSet<usize>,
     due: Instant,
+    /// When the first of that news has waited long enough for more.
+    gathered: Instant,
 }
 
 /// What came of a channel.
@@ -72,7 +76,7 @@ pub(super) struct Heard {
 impl Talk {
     /// When notices are due.
     pub(super) fn due(&self) -> Option<Instant> {
-        (!self.changed.is_empty()).then_some(self.due)
+        (!self.changed.is_empty()).then(|| self.due.max(self.gathered))
     }
 
     /// A notice was sent.
@@ -82,8 +86,11 @@ impl Talk {
     }
 
     /// A slot shows something else.
-    pub(super) fn note(&mut self, slot: usize) {
+    pub(super) fn note(&mut self, slot: usize, now: Instant) {
         if self.is_open {
+            if self.changed.is_empty() {
+                self.gathered = now + GATHER;
+            }
             self.changed.insert(slot);
         }
     }
@@ -114,6 +121,7 @@ pub(super) fn listen(
                     reply: None,
                     changed: (0..session.slots().count()).collect(),
                     due: io.now,
+                    gathered: io.now,
                 }));
             }
             Some(ChannelEvent::Message(message)) => {

@@ -25,7 +25,7 @@ use crate::state::{Detail, StreamId};
 use lag::Lag;
 use nack::Nack;
 use position::Position;
-pub use pump::Turn;
+pub use pump::{Burst, Turn};
 use restart::RestartLimit;
 use rtp::RtpStream;
 use show::SentTrack;

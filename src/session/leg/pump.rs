@@ -1,7 +1,7 @@
 //! Sends a leg's new packets: reads the shared ring, seals into the worker's buffer, and hands runs
 //! of packets of equal size to the network.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::lag::{Fit, is_fresh};
 use super::rtp::MAX_HEADER;
@@ -18,11 +18,17 @@ use crate::session::transport::pacer::{Basis, Pace};
 const TURN: usize = 1024;
 /// What a run costs, in packets: a system call.
 const RUN_COST: usize = 4;
+/// Packets that several videos together send in a [`PAUSE`] on a path that nothing paces. What all slots of a wall begin
+/// with is thousands, and browsers' sockets hold some 90 of them (Linux's 208 KiB).
+const BURST: usize = 32;
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// What the legs of a session may send before other sessions have their turn.
 pub struct Turn {
     /// Packets.
     left: usize,
+    /// Those that nothing paces, if there are several videos, and when more of them may leave.
+    burst: Option<(usize, Instant)>,
     /// A leg yields when the picture that it begins with has left.
     pictures: bool,
     /// One has.
@@ -30,13 +36,41 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// With `pictures`, a picture of each leg goes before what any of them has to catch up with.
-    pub fn new(pictures: bool) -> Turn {
+    /// The turn of a session with one video, or none.
+    pub fn of_one() -> Turn {
         Turn {
             left: TURN,
-            pictures,
+            burst: None,
+            pictures: false,
             yielded: false,
         }
+    }
+
+    /// That of one with several: a picture of each leg goes before what any of them has to catch up with.
+    pub fn of_many(burst: &mut Burst, now: Instant) -> Turn {
+        Turn {
+            burst: Some(burst.room(now)),
+            pictures: true,
+            ..Turn::of_one()
+        }
+    }
+
+    /// Packets that several videos may still send at once.
+    pub fn burst_left(&self) -> Option<usize> {
+        self.burst.map(|(left, _)| left)
+    }
+
+    fn spend(&mut self, packets: usize, unpaced: bool) {
+        self.left = self.left.saturating_sub(packets + RUN_COST);
+        if let Some((left, _)) = self.burst.as_mut().filter(|_| unpaced) {
+            *left = left.saturating_sub(packets);
+        }
+    }
+
+    /// When to go on with what nothing paces, if no more of it may leave now.
+    fn burst_is_over(&self) -> Option<Instant> {
+        let (_, again) = self.burst.filter(|&(left, _)| left == 0)?;
+        Some(again)
     }
 
     /// Whether a leg has yielded.
@@ -47,6 +81,28 @@ impl Turn {
     /// No leg yields any more.
     pub fn pictures_have_left(&mut self) {
         self.pictures = false;
+    }
+}
+
+/// What several videos have sent at once.
+#[derive(Debug, Default)]
+pub struct Burst {
+    since: Option<Instant>,
+    left: usize,
+}
+
+impl Burst {
+    fn room(&mut self, now: Instant) -> (usize, Instant) {
+        let since = self.since.filter(|&since| now < since + PAUSE);
+        if since.is_none() {
+            (self.since, self.left) = (Some(now), BURST);
+        }
+        (self.left, since.unwrap_or(now) + PAUSE)
+    }
+
+    /// So many may still leave.
+    pub fn leave(&mut self, left: Option<usize>) {
+        self.left = left.unwrap_or(self.left);
     }
 }
 
@@ -64,6 +120,8 @@ impl Leg {
         let mut burst = 0;
         let mut kind = Kind::Media;
         let of_stream = pace.map(|(pace, stream)| (pace.basis, stream));
+        // Sound is little, and waits for no picture.
+        let unpaced = pace.is_none() && matches!(self.content, Content::Video { .. });
         if self.is_parked() && !self.unpark(ring, of_stream, egress.now()) {
             if !self.gets_less() {
                 self.probe_parked(ring, egress);
@@ -107,6 +165,12 @@ impl Leg {
                 (turn.yielded, self.yields) = (true, true);
                 return Some(egress.now());
             }
+            if unpaced && let Some(again) = turn.burst_is_over() {
+                // Who has a picture lets the others have theirs, also then.
+                let amid = cursor > unit.start || is_keyframe(ring, cursor);
+                self.yields = self.is_joining() && !amid;
+                return Some(again);
+            }
             // What follows may be left out, or not go yet.
             let by_unit = begins || self.gets_less();
             let mut most = egress.run_limit();
@@ -139,7 +203,7 @@ impl Leg {
             match self.send_run(ring, cursor, most, kind, egress) {
                 Ok(packets) => {
                     burst = burst.saturating_sub(packets);
-                    turn.left = turn.left.saturating_sub(packets + RUN_COST);
+                    turn.spend(packets, unpaced);
                 }
                 Err(WouldBlock) => return Some(egress.retry_at()),
             }
