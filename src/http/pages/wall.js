@@ -699,6 +699,7 @@ class Tile {
   #asked = 0; // when the camera was asked for
   #from = null; // the RTP timestamp of its first frame; null: not known yet; undefined: any frame is
   #looking = null; // the video whose next frame is waited for
+  #seen = null; // the frame that was seen last: {video, rtpTimestamp}
   #last = 0; // when a frame was last seen
   #time = null;
   #link = { state: "idle", reason: null };
@@ -811,6 +812,10 @@ class Tile {
     this.told = told;
     if (this.#of !== this.camera && this.#from === null && told.state === "live") {
       this.#from = first;
+      // Its first frame may have come before the word of it, and the next one may take a while.
+      if (Number.isInteger(first) && this.#seen?.rtpTimestamp !== undefined) {
+        this.#begin(this.#seen);
+      }
       this.look();
     }
     this.#show();
@@ -834,6 +839,7 @@ class Tile {
     this.root.prepend(video);
     this.#coming = video;
     this.#looking = null;
+    this.#seen = null;
     if (media) {
       video.srcObject = media;
       video.play().catch(() => {}); // no pictures come: seen by look()
@@ -898,9 +904,24 @@ class Tile {
   #see(video, { rtpTimestamp } = {}) {
     this.#last = performance.now();
     this.frames += 1;
+    this.#seen = { video, rtpTimestamp };
     if (this.camera === null) {
       return;
     }
+    this.#begin(this.#seen);
+    const { rtp, unix_ms: unix } = this.told;
+    if (rtp !== undefined && unix && rtpTimestamp !== undefined) {
+      this.#time = unix + ((rtpTimestamp - rtp) | 0) / 90;
+    }
+    if (this.#of !== this.camera) {
+      this.look();
+    } else {
+      this.#show();
+    }
+  }
+
+  // If this frame is its camera's, that is what is shown from now on.
+  #begin({ video, rtpTimestamp }) {
     if (this.#of !== this.camera && this.#hasBegun(rtpTimestamp)) {
       this.#of = this.camera;
       video.classList.remove("wall-unseen");
@@ -911,15 +932,6 @@ class Tile {
       this.#video.srcObject = null;
       this.#video = video;
       this.#coming = null;
-    }
-    const { rtp, unix_ms: unix } = this.told;
-    if (rtp !== undefined && unix && rtpTimestamp !== undefined) {
-      this.#time = unix + ((rtpTimestamp - rtp) | 0) / 90;
-    }
-    if (this.#of !== this.camera) {
-      this.look();
-    } else {
-      this.#show();
     }
   }
 
