@@ -1,5 +1,5 @@
-//! What walls cost: one page that shows 64 cameras beside 64 pages of one, and one camera that thousands watch, by one
-//! worker and by two.
+//! What walls cost: one page that shows 64 cameras beside 64 pages of one, and one camera that thousands watch, as walls
+//! and as ordinary viewers, by one worker and by two.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -51,41 +51,54 @@ pub fn measure(args: &Args) -> io::Result<()> {
 
     let mut hot = Table::new(
         "A hot camera",
-        &["workers", "frames/s to each", "ms per frame", "CPU %"],
+        &[
+            "watched as",
+            "workers",
+            "frames/s to each",
+            "ms per frame",
+            "CPU %",
+        ],
     );
-    let mut found = Vec::new();
-    for round in 1..=rounds {
-        let mut times = [0.0; 2];
-        for (time_of, workers) in times.iter_mut().zip(["1", "2"]) {
-            eprintln!("wall, hot camera, round {round}: {workers}");
-            let (frames, cpu) = saturate(workers, viewers, time)?;
-            *time_of = 1e3 / frames;
-            hot.rows.push(vec![
-                workers.into(),
-                number(frames, 1),
-                number(*time_of, 2),
-                number(cpu, 1),
-            ]);
+    for (audience, option) in [("walls of one slot", "--wall"), ("viewers", "")] {
+        let mut found = Vec::new();
+        for round in 1..=rounds {
+            let mut times = [0.0; 2];
+            for (time_of, workers) in times.iter_mut().zip(["1", "2"]) {
+                eprintln!("wall, hot camera, {audience}, round {round}: {workers}");
+                let (frames, cpu) = saturate(workers, viewers, option, time)?;
+                *time_of = 1e3 / frames;
+                hot.rows.push(vec![
+                    audience.into(),
+                    workers.into(),
+                    number(frames, 1),
+                    number(*time_of, 2),
+                    number(cpu, 1),
+                ]);
+            }
+            found.push(times[0] / times[1]);
         }
-        found.push(times[0] / times[1]);
+        found.sort_by(f64::total_cmp);
+        let median = found.get(found.len() / 2).copied().unwrap_or(f64::NAN);
+        ratio(
+            &format!("Time per frame, one worker to two, {audience}"),
+            median,
+            WORKERS,
+        );
     }
-    found.sort_by(f64::total_cmp);
-    let median = found.get(found.len() / 2).copied().unwrap_or(f64::NAN);
-    ratio("Time per frame, one worker to two", median, WORKERS);
     let about = format!(
         "One page whose 64 slots show a camera each, and 64 pages of one camera: the same cameras, CPU of the gateway \
-         alone, as in fanout; median of {rounds} rounds of {} s, alternating.\n\nA hot camera: {viewers} pages of one slot \
-         show it, and it is pushed as fast as the gateway accepts, 9 packets a frame. The pages are on all workers, those of \
-         others get it by a mirror. They do not read during the measurement, and the kernel drops their packets at their full \
-         sockets, so that two cores are enough to see two workers at work. A frame's time is that in which it has left for all \
-         pages, on average. The ratio is the median of {rounds} rounds.",
+         alone, as in fanout; median of {rounds} rounds of {} s, alternating.\n\nA hot camera: {viewers} pages show it, as \
+         walls of one slot or as ordinary viewers, and it is pushed as fast as the gateway accepts, 9 packets a frame. The \
+         pages are on all workers, those of others get it by a mirror. They do not read during the measurement, and the kernel \
+         drops their packets at their full sockets, so that two cores are enough to see two workers at work. A frame's time is \
+         that in which it has left for all pages, on average. The ratio is the median of {rounds} rounds.",
         time.as_secs()
     );
     write("wall", &about, &[ratios, pages, hot])
 }
 
-/// Frames per second to each page, and CPU in percent of a core.
-fn saturate(workers: &str, viewers: usize, time: Duration) -> io::Result<(f64, f64)> {
+/// Frames per second to each page, and CPU in percent of a core. `option`: of the pages, `--wall` or none.
+fn saturate(workers: &str, viewers: usize, option: &str, time: Duration) -> io::Result<(f64, f64)> {
     /// Packets of a frame.
     const PACKETS: f64 = 9.0;
     let start = |role: &str, args: &[&str]| {
@@ -97,15 +110,11 @@ fn saturate(workers: &str, viewers: usize, time: Duration) -> io::Result<(f64, f
     let pushed = ["--push", "1", "--frame-ms", "1000", "--set", &knobs];
     let (mut gateway, url) = start("gateway", &pushed)?;
     let count = viewers.to_string();
-    let pages = [
-        "--viewers",
-        &count,
-        "--streams",
-        "1",
-        "--wall",
-        "--url",
-        &url,
-    ];
+    let pages = ["--viewers", &count, "--streams", "1", "--url", &url, option];
+    let pages: Vec<&str> = pages
+        .into_iter()
+        .filter(|option| !option.is_empty())
+        .collect();
     let (mut pages, _) = start("viewers", &pages)?;
     pages.ask("connect")?;
     pages.ask("rest")?;
