@@ -2,6 +2,8 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
+#[cfg(unix)]
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -15,26 +17,26 @@ use crate::budget::Budget;
 /// Waits for the socket to become readable, and for nothing else: waiting for writable as well means a
 /// spurious wake-up after every send, when its buffer is freed.
 #[cfg(unix)]
-type Readiness = tokio::io::unix::AsyncFd<std::net::UdpSocket>;
+pub(super) type Readiness<S> = tokio::io::unix::AsyncFd<S>;
 #[cfg(not(unix))]
-type Readiness = tokio::net::UdpSocket;
+pub(super) type Readiness = tokio::net::UdpSocket;
 
 #[cfg(unix)]
 #[expect(
     deprecated,
     reason = "its successor is unsafe for types that close their descriptor; a socket does not"
 )]
-fn readiness(io: std::net::UdpSocket) -> io::Result<Readiness> {
+pub(super) fn readiness<S: AsRawFd>(io: S) -> io::Result<Readiness<S>> {
     Readiness::with_interest(io, Interest::READABLE)
 }
 
 #[cfg(not(unix))]
-fn readiness(io: std::net::UdpSocket) -> io::Result<Readiness> {
+pub(super) fn readiness(io: std::net::UdpSocket) -> io::Result<Readiness> {
     Readiness::from_std(io)
 }
 
 /// Largest datagram accepted, in bytes: DTLS with certificates fits, and media never arrives.
-const MAX_DATAGRAM: usize = 2048;
+pub(super) const MAX_DATAGRAM: usize = 2048;
 
 /// So many errors in a row are no accident: nothing is read for a while.
 const MANY_ERRORS: u32 = 16;
@@ -42,6 +44,9 @@ const REST: Duration = Duration::from_millis(10);
 
 /// Reads the socket.
 pub struct Receiver {
+    #[cfg(unix)]
+    readiness: Readiness<std::net::UdpSocket>,
+    #[cfg(not(unix))]
     readiness: Readiness,
     socket: Arc<Socket>,
     storage: Vec<u8>,
@@ -214,12 +219,20 @@ fn is_about_a_peer(error: &io::Error) -> bool {
             .is_some_and(|code| REPORTS.contains(&code))
 }
 
-fn try_io<R>(readiness: &Readiness, read: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-    #[cfg(unix)]
-    let done = readiness.try_io(Interest::READABLE, |_| read());
-    #[cfg(not(unix))]
-    let done = readiness.try_io(Interest::READABLE, read);
-    done
+#[cfg(unix)]
+pub(super) fn try_io<S: AsRawFd, R>(
+    readiness: &Readiness<S>,
+    read: impl FnOnce() -> io::Result<R>,
+) -> io::Result<R> {
+    readiness.try_io(Interest::READABLE, |_| read())
+}
+
+#[cfg(not(unix))]
+pub(super) fn try_io<R>(
+    readiness: &Readiness,
+    read: impl FnOnce() -> io::Result<R>,
+) -> io::Result<R> {
+    readiness.try_io(Interest::READABLE, read)
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
-//! The one UDP socket that carries all sessions.
+//! The one UDP socket that carries all viewers, and others like it.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+#[cfg(unix)]
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use quinn_udp::UdpSocketState;
@@ -16,6 +19,8 @@ pub struct WouldBlock;
 
 /// The buffer size requested from the system if the host sets none, in bytes.
 const LARGE_BUFFER: usize = 8 << 20;
+/// Of a socket that one session has to itself: what it sends in a second at 8 Mbit/s.
+const OWN_BUFFER: usize = 1 << 20;
 
 /// The socket. Every worker sends on it; one thread receives.
 #[derive(Debug)]
@@ -25,17 +30,17 @@ pub struct Socket {
     local: SocketAddr,
     /// It is one of IPv6 that takes no IPv4.
     only_v6: bool,
-    /// Sends that the system refused, other than for lack of buffer space.
-    errors: AtomicU64,
+    /// Sends that the system refused, other than for lack of buffer space; those of sockets beside it as well.
+    errors: Arc<AtomicU64>,
 }
 
 impl Socket {
     /// Binds. `None`: all addresses of IPv6 and IPv4, or of IPv4 where the host has no IPv6.
     pub fn bind(address: Option<SocketAddr>, tuning: &Tuning) -> Result<Socket> {
         let bound = match address {
-            Some(address) => open(address),
-            None => open((Ipv6Addr::UNSPECIFIED, 0).into())
-                .or_else(|_| open((Ipv4Addr::UNSPECIFIED, 0).into())),
+            Some(address) => open(address, false),
+            None => open((Ipv6Addr::UNSPECIFIED, 0).into(), false)
+                .or_else(|_| open((Ipv4Addr::UNSPECIFIED, 0).into(), false)),
         };
         let (io, state) = bound.map_err(|error| {
             let wanted = address.map_or("any address".to_owned(), |a| a.to_string());
@@ -80,13 +85,42 @@ impl Socket {
             io,
             state,
             local,
-            errors: AtomicU64::new(0),
+            errors: Arc::default(),
         };
-        socket.size_buffers(tuning);
+        socket.size_buffers(tuning, LARGE_BUFFER, log::Level::Warn);
         Ok(socket)
     }
 
-    fn size_buffers(&self, tuning: &Tuning) {
+    /// Another one like it for one session, at a port that the system chooses.
+    pub fn beside(&self, tuning: &Tuning) -> Result<Socket> {
+        let mut address = self.local;
+        address.set_port(0);
+        let opened = open(address, self.only_v6);
+        let opened = opened.and_then(|(io, state)| Ok((io.local_addr()?, io, state)));
+        let (local, io, state) = opened.map_err(|error| {
+            Error::new(
+                Status::Io,
+                format!(
+                    "cannot open a UDP socket at {}: {error}: {}",
+                    address.ip(),
+                    advice(&error)
+                ),
+            )
+        })?;
+        let socket = Socket {
+            io,
+            state,
+            local,
+            only_v6: self.only_v6,
+            errors: Arc::clone(&self.errors),
+        };
+        // What the system does not grant was said when the gateway began.
+        socket.size_buffers(tuning, OWN_BUFFER, log::Level::Debug);
+        Ok(socket)
+    }
+
+    /// `unasked`: the size where the host sets none; `complains`: how loud, if there is less.
+    fn size_buffers(&self, tuning: &Tuning, unasked: usize, complains: log::Level) {
         let sock = || (&self.io).into();
         let (send, receive) = (tuning.udp_send_buffer(), tuning.udp_recv_buffer());
         for (key, asked, set, get) in [
@@ -94,14 +128,14 @@ impl Socket {
                 Key::UdpSendBufferBytes,
                 send,
                 self.state
-                    .set_send_buffer_size(sock(), send.unwrap_or(LARGE_BUFFER)),
+                    .set_send_buffer_size(sock(), send.unwrap_or(unasked)),
                 self.state.send_buffer_size(sock()),
             ),
             (
                 Key::UdpRecvBufferBytes,
                 receive,
                 self.state
-                    .set_recv_buffer_size(sock(), receive.unwrap_or(LARGE_BUFFER)),
+                    .set_recv_buffer_size(sock(), receive.unwrap_or(unasked)),
                 self.state.recv_buffer_size(sock()),
             ),
         ] {
@@ -109,10 +143,11 @@ impl Socket {
             let name = key.knob().name;
             match (set, get) {
                 (Err(error), _) | (_, Err(error)) => {
-                    log::warn!("cannot set {name}: {error}");
+                    log::log!(complains, "cannot set {name}: {error}");
                 }
                 (Ok(()), Ok(given)) if given < asked => {
-                    log::warn!(
+                    log::log!(
+                        complains,
                         "the system granted {given} of the {asked} bytes requested by {name}"
                     );
                 }
@@ -202,6 +237,13 @@ impl Socket {
     }
 }
 
+#[cfg(unix)]
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.io.as_raw_fd()
+    }
+}
+
 /// Whether a send may succeed in a moment: the socket's buffer is full, or a queue of the system's.
 fn is_full(error: &io::Error) -> bool {
     #[cfg(unix)]
@@ -215,11 +257,32 @@ fn is_full(error: &io::Error) -> bool {
             .is_some_and(|code| FULL.contains(&code))
 }
 
-fn open(address: SocketAddr) -> io::Result<(std::net::UdpSocket, UdpSocketState)> {
+/// What helps against it.
+fn advice(error: &io::Error) -> &'static str {
+    #[cfg(unix)]
+    const NO_DESCRIPTORS: [i32; 2] = [libc::EMFILE, libc::ENFILE];
+    /// WSAEMFILE.
+    #[cfg(not(unix))]
+    const NO_DESCRIPTORS: [i32; 1] = [10024];
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => "this host does not have the address of udp_bind now",
+        io::ErrorKind::AddrInUse => "all ports that the system may choose from are taken",
+        _ if error
+            .raw_os_error()
+            .is_some_and(|code| NO_DESCRIPTORS.contains(&code)) =>
+        {
+            "allow this process more open files"
+        }
+        _ => "see what the system says to that",
+    }
+}
+
+/// `only_v6`: one of IPv6 takes no IPv4.
+fn open(address: SocketAddr, only_v6: bool) -> io::Result<(std::net::UdpSocket, UdpSocketState)> {
     let domain = Domain::for_address(address);
     let socket = socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     if domain == Domain::IPV6 {
-        socket.set_only_v6(false)?;
+        socket.set_only_v6(only_v6)?;
     }
     system::set_exclusive(&socket)?;
     socket.bind(&address.into())?;
@@ -294,8 +357,34 @@ mod tests {
             return;
         }
         let socket = Socket::adopt(socket.into(), &Tuning::default()).unwrap();
-        assert!(!socket.serves(Ipv4Addr::LOCALHOST.into()));
-        assert!(socket.serves(Ipv6Addr::LOCALHOST.into()));
+        let own = socket.beside(&Tuning::default()).unwrap();
+        for socket in [socket, own] {
+            assert!(!socket.serves(Ipv4Addr::LOCALHOST.into()));
+            assert!(socket.serves(Ipv6Addr::LOCALHOST.into()));
+        }
+    }
+
+    #[test]
+    fn a_socket_beside_another_is_like_it_and_smaller() {
+        let address = "127.0.0.1:0".parse().unwrap();
+        let socket = Socket::bind(Some(address), &Tuning::default()).unwrap();
+        let own = socket.beside(&Tuning::default()).unwrap();
+        assert_eq!(own.local().ip(), socket.local().ip());
+        assert_ne!(own.local().port(), socket.local().port());
+        let size = |of: &Socket| of.state.send_buffer_size((&of.io).into()).unwrap();
+        assert!(size(&own) <= 2 * OWN_BUFFER && size(&own) <= size(&socket));
+        // What one of them could not send counts for all.
+        let nowhere = "[2001:db8::1]:9".parse().unwrap();
+        assert!(own.send(nowhere, None, &[1], 1).is_ok());
+        assert_eq!((own.errors(), socket.errors()), (1, 1));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn who_has_no_descriptors_is_told_what_helps() {
+        let advice = |code| advice(&io::Error::from_raw_os_error(code));
+        assert!(advice(libc::EMFILE).contains("more open files"));
+        assert!(advice(libc::EADDRNOTAVAIL).contains("udp_bind"));
     }
 
     #[cfg(unix)]

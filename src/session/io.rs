@@ -88,6 +88,8 @@ pub enum Remote {
     Relay(Relayed),
     /// Datagrams come from this address through a TURN server, where the gateway has an allocation.
     Server(SocketAddr),
+    /// Datagrams come from this address to a socket that the session has to itself.
+    Own(SocketAddr, ConnectionId),
 }
 
 /// What a viewer has allocated by TURN.
@@ -114,7 +116,7 @@ pub enum Carrier {
     Tls,
 }
 
-/// The number of a TCP connection, or of a relay. Never reused.
+/// The number of a TCP connection, of a relay, or of a session's own socket. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConnectionId(pub u64);
 
@@ -129,13 +131,18 @@ pub enum Way {
     Connection(ConnectionId),
     /// From the socket, through the gateway's TURN server, to this address.
     Server(SocketAddr),
+    /// From the session's own socket, which has this number, to this address.
+    Own(ConnectionId, SocketAddr),
 }
 
 impl Remote {
     /// The viewer's address.
     pub fn address(self) -> SocketAddr {
         match self {
-            Remote::Udp(address) | Remote::Tcp(address, _) | Remote::Server(address) => address,
+            Remote::Udp(address)
+            | Remote::Tcp(address, _)
+            | Remote::Server(address)
+            | Remote::Own(address, _) => address,
             Remote::Relay(relayed) => relayed.client,
         }
     }
@@ -153,6 +160,7 @@ impl Remote {
         match self {
             Remote::Udp(address) => Way::Socket(address),
             Remote::Server(address) => Way::Server(address),
+            Remote::Own(address, socket) => Way::Own(socket, address),
             Remote::Tcp(_, connection) => Way::Connection(connection),
             Remote::Relay(relayed) => match relayed.carrier {
                 Carrier::Udp => Way::Relay(relayed.id),
@@ -165,14 +173,14 @@ impl Remote {
     pub fn connection(self) -> Option<ConnectionId> {
         match self.way() {
             Way::Connection(id) => Some(id),
-            Way::Socket(_) | Way::Relay(_) | Way::Server(_) => None,
+            Way::Socket(_) | Way::Relay(_) | Way::Server(_) | Way::Own(..) => None,
         }
     }
 
     /// What carries the datagrams.
     pub fn protocol(self) -> Protocol {
         match self {
-            Remote::Udp(_) => Protocol::Udp,
+            Remote::Udp(_) | Remote::Own(..) => Protocol::Udp,
             Remote::Tcp(..) => Protocol::Tcp,
             Remote::Server(_) => Protocol::TurnServer,
             Remote::Relay(relayed) => match relayed.carrier {
@@ -204,7 +212,7 @@ impl fmt::Display for Remote {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WouldBlock;
 
-/// Where datagrams go: the worker's socket, connections, or a simulated network in tests.
+/// Where datagrams go: the worker's sockets, connections, or a simulated network in tests.
 pub trait Transmit {
     /// Sends `contents`, cut into datagrams of `segment` bytes. The last one may be shorter.
     ///

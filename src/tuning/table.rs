@@ -132,13 +132,13 @@ knobs! {
     }
 
     /// Size of the UDP socket's send buffer, in bytes. 0: as large as the operating system allows,
-    /// up to 8 MiB.
+    /// up to 8 MiB, and 1 MiB for that of an output.
     UdpSendBufferBytes = 9, "udp_send_buffer_bytes" {
         default: 0, range: 0..=1_073_741_824, applies: Create,
     }
 
     /// Size of the UDP socket's receive buffer, in bytes. 0: as large as the operating system
-    /// allows, up to 8 MiB.
+    /// allows, up to 8 MiB, and 1 MiB for that of an output.
     UdpRecvBufferBytes = 10, "udp_recv_buffer_bytes" {
         default: 0, range: 0..=1_073_741_824, applies: Create,
     }

@@ -25,6 +25,7 @@ use super::callers::Caller;
 use super::core::Core;
 use super::demux::Datagram;
 use super::local_ice::{LocalCandidates, relayed_address};
+use super::own_sockets::OwnSockets;
 use super::pending::Pending;
 use super::relays::{self, Relays};
 use crate::ids;
@@ -42,6 +43,7 @@ const READ: usize = 16 << 10;
 pub(super) struct Connections {
     pub(super) relays: Relays,
     pub(super) by_server: ByServer,
+    pub(super) own_sockets: OwnSockets,
     by_id: HashMap<ConnectionId, Rc<Connection>>,
     /// What was read last.
     buffer: Box<[u8]>,
@@ -52,6 +54,7 @@ impl Default for Connections {
         Connections {
             relays: Relays::default(),
             by_server: ByServer::default(),
+            own_sockets: OwnSockets::default(),
             by_id: HashMap::new(),
             buffer: vec![0; READ].into(),
         }

@@ -71,6 +71,21 @@ impl LocalCandidates {
         }
     }
 
+    /// Where a media server may reach a socket at this port that one session has to itself. Only what sends to the
+    /// media port is known to pass a NAT, or a TURN server.
+    pub(super) fn at_port(context: &WorkerContext, now: Instant, port: u16) -> LocalCandidates {
+        let mut hosts = LocalCandidates::new(context, now).hosts;
+        for host in &mut hosts {
+            host.set_port(port);
+        }
+        LocalCandidates {
+            hosts,
+            reflexive: Vec::new(),
+            tcp: Vec::new(),
+            relayed: None,
+        }
+    }
+
     pub(super) fn get(&self) -> Candidates<'_> {
         Candidates {
             hosts: &self.hosts,

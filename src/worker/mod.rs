@@ -30,6 +30,7 @@ mod outbox;
 mod output_tasks;
 mod outputs;
 mod overload;
+mod own_sockets;
 mod patches;
 mod pending;
 pub(crate) mod pending_offers;

@@ -1,4 +1,4 @@
-//! Sends datagrams of a worker's sessions: on the socket, or over connections.
+//! Sends datagrams of a worker's sessions: on the socket, on one that a session has to itself, or over connections.
 
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,11 @@ impl Transmit for Outbox<'_> {
             Way::Server(to) => {
                 let by = (self.socket, self.segments);
                 connections.by_server.send(by, to, contents, segment).ok()
+            }
+            Way::Own(id, to) => {
+                let own = &connections.own_sockets;
+                let to = (id, to, local);
+                own.send(to, self.segments, contents, segment).ok()
             }
             Way::Connection(id) => connections.send(id, local, contents, segment).ok(),
         };

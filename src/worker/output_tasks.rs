@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use tokio::time::sleep;
 use super::core::Core;
 use super::log_lines;
 use super::outputs::Link;
+use super::own_sockets;
 use crate::error::{Error, Status, panicked};
 use crate::random;
 use crate::whip::{self, Patience, Refusal, Resource};
@@ -139,6 +141,7 @@ async fn attempt(core: &RefCell<Core>, underway: &Rc<Underway>, link: &Rc<Link>)
         Ok(offered) => offered,
         Err(error) => return over(error.into()),
     };
+    let mut reading = pin!(own_sockets::read(core, &offered));
     // Complete once the session is of no use any more.
     let is_over = || {
         if link.removed.get() {
@@ -153,6 +156,7 @@ async fn attempt(core: &RefCell<Core>, underway: &Rc<Underway>, link: &Rc<Link>)
     });
     let posted = tokio::select! {
         posted = &mut post => posted,
+        never = &mut reading => match never {},
         why = link.until(is_over) => {
             core.borrow_mut().end_output(link, why.message());
             // The server may begin a session all the same: it is told once it has said where that is.
@@ -188,7 +192,10 @@ async fn attempt(core: &RefCell<Core>, underway: &Rc<Underway>, link: &Rc<Link>)
         return over(why.into());
     }
     output.has_session(offered.session);
-    let ended = link.until(is_over).await;
+    let ended = tokio::select! {
+        ended = link.until(is_over) => ended,
+        never = &mut reading => match never {},
+    };
     core.borrow_mut().end_output(link, ended.message());
     let live = link.live_since.get().map(|since| since.elapsed());
     leave(underway, link, resource);

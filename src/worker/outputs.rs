@@ -13,13 +13,14 @@ use super::local_ice::{LocalCandidates, credentials};
 use super::log_lines;
 use super::offers::Media;
 use super::output_tasks;
+use super::own_sockets::Own;
 use crate::error::{Error, Result, Status};
 use crate::media::Codec;
 use crate::random;
 use crate::sdp::answer::{self, LocalTransport};
 use crate::sdp::offer::IngestAnswer;
 use crate::session::ice::MAX_CANDIDATES;
-use crate::session::{Ingest, LegConfig, Session, SessionEvent, TransportConfig};
+use crate::session::{Ingest, LegConfig, Remote, Session, SessionEvent, TransportConfig};
 use crate::state::{
     OutputId, OutputInfo, SessionId, SessionState, StreamId, StreamState, ViewerIdentity,
     ViewerLimits,
@@ -142,6 +143,7 @@ pub(super) struct Offered {
     pub(super) sdp: String,
     pub(super) session: SessionId,
     pub(super) row: usize,
+    pub(super) own: Own,
 }
 
 impl Core {
@@ -223,7 +225,8 @@ impl Core {
         };
         let local_ice = credentials(location)?;
         let media = self.media_of_output(output)?;
-        let candidates = LocalCandidates::new(context, now);
+        let own = Own::beside(&context.socket, &context.tuning)?;
+        let candidates = LocalCandidates::at_port(context, now, own.port());
         let local = LocalTransport {
             ice: &local_ice,
             fingerprint: context.certificate.fingerprint(),
@@ -261,12 +264,16 @@ impl Core {
             Some(countered),
             Some(link),
         )?;
+        let viewer = self.viewers.find(location.row, entered.session)?;
+        viewer.own_socket = Some(own.id);
+        self.connections.own_sockets.insert(&own);
         link.session.set(Some((location.row, entered.session)));
         self.rearmed.ring();
         Ok(Offered {
             sdp: entered.body,
             session: entered.session,
             row: location.row,
+            own,
         })
     }
 
@@ -320,11 +327,10 @@ impl Core {
             worker: self.context.index,
             row: offered.row,
         };
-        let peer = output.target.server().to_string();
-        self.let_in(location, Some(&peer), takes.candidates.iter().copied());
+        let way = |(address, priority)| (Remote::Own(address, offered.own.id), priority);
         let transport = TransportConfig {
             ingest: Some(Ingest {
-                candidates,
+                candidates: candidates.into_iter().map(way).collect(),
                 dtls_passive,
             }),
             ..self.agreed_transport(location, local_ice, &takes, &negotiated)?

@@ -14,7 +14,7 @@ use super::routes::Routes;
 use super::wall_channel::Talk;
 use crate::error::Result;
 use crate::sdp::answer::Countered;
-use crate::session::{Remote, Session, Way};
+use crate::session::{ConnectionId, Remote, Session, Way};
 use crate::state::{SessionId, SessionInfo, StreamId, ViewerIdentity, ViewerLimits};
 
 /// All viewers of a worker.
@@ -49,6 +49,8 @@ pub(super) struct Viewer {
     pub(super) countered: Option<Box<Countered>>,
     /// It is no viewer, but a media server that the stream is sent to.
     pub(super) output: Option<Rc<Link>>,
+    /// The socket that it has to itself.
+    pub(super) own_socket: Option<ConnectionId>,
     /// The viewer's addresses as routes and connections know them: see [`Session::addresses`].
     bound: Vec<(Remote, Option<Instant>)>,
     /// Those of them that the gateway's TURN server is to let in.
@@ -143,6 +145,7 @@ impl Viewer {
             section,
             countered: None,
             output: None,
+            own_socket: None,
             bound: Vec::new(),
             beyond: Vec::new(),
         }
@@ -183,6 +186,8 @@ impl Viewer {
                 }
                 (Way::Socket(address), Some(_)) => routes.own(address, location),
                 (Way::Socket(address), None) => routes.claim(address, location),
+                // Nobody else has that socket.
+                (Way::Own(..), _) => {}
             }
         }
         self.bound = known;
@@ -221,6 +226,9 @@ impl Viewer {
             release(gone, routes, connections, location);
         }
         connections.relays.close_all(routes, location);
+        if let Some(id) = self.own_socket.take() {
+            connections.own_sockets.close(id);
+        }
     }
 
     /// The session at this moment; `held_back` as [`Core::held_back`](super::core::Core::held_back)
@@ -270,5 +278,7 @@ fn release(
         Way::Relay(id) => connections.relays.close(id, routes, location),
         Way::Server(peer) => connections.by_server.release(peer, location),
         Way::Connection(id) => connections.close(id),
+        // The socket stays until the session ends.
+        Way::Own(..) => {}
     }
 }

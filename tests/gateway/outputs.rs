@@ -1,5 +1,7 @@
 //! Streams that are sent to media servers by WHIP: a foreign WebRTC stack behind a small HTTP server, and servers that say no.
 
+mod sockets;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -14,8 +14,8 @@ use rtsp_webrtc_gateway::internals::sdp::offer::{IngestAnswer, Offer};
 use rtsp_webrtc_gateway::internals::sdp::{IceCredentials, answer};
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
-    Ingest, Io, LegConfig, Media, Path, Remote, SendBuffer, Session, Tracks, TransactionKey,
-    Transmit, TransportConfig, WallClock, WouldBlock,
+    ConnectionId, Ingest, Io, LegConfig, Media, Path, Remote, SendBuffer, Session, Tracks,
+    TransactionKey, Transmit, TransportConfig, WallClock, WouldBlock,
 };
 use rtsp_webrtc_gateway::state::{SessionState, StreamId};
 use rtsp_webrtc_gateway::tuning::{EstimateLimits, SrtpPolicy};
@@ -33,7 +33,19 @@ const NOWHERE: &str = "10.9.9.9:8189";
 const OUTPUT: usize = 0;
 const INGEST: usize = 1;
 
+/// What the output has to itself.
+const SOCKET: ConnectionId = ConnectionId(7);
+
+/// Where datagrams come from, as this side knows it.
+fn remote(side: usize, address: SocketAddr) -> Remote {
+    match side {
+        OUTPUT => Remote::Own(address, SOCKET),
+        _ => Remote::Udp(address),
+    }
+}
+
 struct Wire<'a> {
+    side: usize,
     now: Instant,
     from: SocketAddr,
     network: &'a mut Network,
@@ -41,8 +53,9 @@ struct Wire<'a> {
 
 impl Transmit for Wire<'_> {
     fn transmit(&mut self, path: Path, contents: &[u8], segment: usize) -> Result<(), WouldBlock> {
-        let Remote::Udp(to) = path.remote else {
-            panic!("{path:?}");
+        let to = match (path.remote, self.side) {
+            (Remote::Own(to, SOCKET), OUTPUT) | (Remote::Udp(to), INGEST) => to,
+            _ => panic!("{path:?}"),
         };
         for datagram in contents.chunks(segment) {
             self.network.send(self.now, self.from, to, datagram);
@@ -162,7 +175,11 @@ impl Both {
             fingerprints: [&answered.takes, &read][side].fingerprints.clone(),
             srtp_policy: SrtpPolicy::PreferGcm,
             ingest: (side == OUTPUT).then(|| Ingest {
-                candidates: answered.candidates.clone(),
+                candidates: answered
+                    .candidates
+                    .iter()
+                    .map(|&(at, priority)| (remote(OUTPUT, at), priority))
+                    .collect(),
                 dtls_passive: answered.dtls_passive,
             }),
             data: None,
@@ -203,6 +220,7 @@ impl Both {
             buffer: &mut self.buffer,
             batch: 32,
             transmit: Wire {
+                side,
                 now: self.now,
                 from: [self.at, address(SERVER)][side],
                 network: &mut self.network,
@@ -244,7 +262,7 @@ impl Both {
                     continue;
                 }
                 let path = Path {
-                    remote: datagram.from.into(),
+                    remote: remote(side, datagram.from),
                     local: None,
                 };
                 self.with(side, |session, io| {

@@ -1,12 +1,11 @@
 //! The checks of a controlling agent (RFC 8445): which of the other side's candidates can be reached, and which of them is
 //! nominated.
 //!
-//! We have one socket, and the system chooses the address that a datagram leaves from. So a pair is a candidate of the other
+//! Such a session has one socket, and the system chooses the address that a datagram leaves from. So a pair is a candidate of the other
 //! side. Its candidates are checked in the order of their priorities, one check at a time; what answers is nominated by one
 //! more check, and media goes there once that is answered. An agent that checks us from an address that it did not name (peer
 //! reflexive) is checked in return, and may be nominated like the others.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::session::io::{Path, Remote};
@@ -55,15 +54,15 @@ struct Nominating {
 
 impl CheckList {
     /// Begins with these, and what each is worth.
-    pub fn new(now: Instant, candidates: &[(SocketAddr, u32)]) -> Self {
+    pub fn new(now: Instant, candidates: &[(Remote, u32)]) -> Self {
         let mut list = CheckList {
             candidates: Vec::new(),
             next: None,
             nominate_at: None,
             nominating: None,
         };
-        for &(address, priority) in candidates {
-            list.add(now, Remote::Udp(address), priority, true);
+        for &(remote, priority) in candidates {
+            list.add(now, remote, priority, true);
         }
         list
     }
@@ -197,14 +196,10 @@ mod tests {
 
     const HOST: u32 = 126 << 24;
 
-    fn socket(number: u8) -> SocketAddr {
-        address(number).address()
-    }
-
     fn list(now: Instant, numbers: &[u8]) -> CheckList {
         let candidates: Vec<_> = numbers
             .iter()
-            .map(|&number| (socket(number), HOST - u32::from(number)))
+            .map(|&number| (address(number), HOST - u32::from(number)))
             .collect();
         CheckList::new(now, &candidates)
     }

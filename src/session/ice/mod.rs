@@ -19,7 +19,7 @@ mod testing;
 mod transactions;
 mod ufrag;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::sdp::IceCredentials;
@@ -74,7 +74,7 @@ impl IceAgent {
         local: IceCredentials,
         remote: IceCredentials,
         key: TransactionKey,
-        candidates: &[(SocketAddr, u32)],
+        candidates: &[(Remote, u32)],
     ) -> Self {
         IceAgent {
             current: Pair::new(local, remote, true),
@@ -241,7 +241,8 @@ impl IceAgent {
     /// which no check has come.
     pub fn may_be_rebound(&self, remote: Remote) -> bool {
         let moved = match (self.selected().map(|path| path.remote), remote) {
-            (Some(Remote::Udp(from)), Remote::Udp(to)) => from.ip() == to.ip(),
+            (Some(Remote::Udp(from)), Remote::Udp(to))
+            | (Some(Remote::Own(from, _)), Remote::Own(to, _)) => from.ip() == to.ip(),
             _ => false,
         };
         moved && self.addresses().all(|(known, _)| known != remote)

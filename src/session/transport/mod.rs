@@ -16,7 +16,6 @@ mod phase;
 mod reports;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -82,7 +81,7 @@ pub struct TransportConfig {
 #[derive(Clone, Debug)]
 pub struct Ingest {
     /// Where it may be reached, and the priority of each.
-    pub candidates: Vec<(SocketAddr, u32)>,
+    pub candidates: Vec<(Remote, u32)>,
     /// It waits for our ClientHello (`a=setup:passive`).
     pub dtls_passive: bool,
 }

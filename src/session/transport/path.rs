@@ -99,7 +99,9 @@ impl Transport {
         }
         if self.noted.is_none_or(|at| now >= at + NOTE_INTERVAL) {
             let measured = self.estimate().filter(|_| self.transport_cc);
-            if let (Some(rate), Some(Remote::Udp(address))) = (measured, self.remote()) {
+            if let (Some(rate), Some(Remote::Udp(address) | Remote::Own(address, _))) =
+                (measured, self.remote())
+            {
                 self.paths.note(now, address.ip(), rate);
                 self.noted = Some(now);
             }
