@@ -130,8 +130,9 @@ sized_struct!(
 /// paced by what the path carries, and a lesser variant of the stream where that is not enough. Its session is in
 /// rtsp_webrtc_gateway_list_sessions(), counts for max_sessions but not for max_sessions_per_stream, and may be closed like
 /// others, which is followed by another attempt; on_session_state and on_session_quality are not called for it. A camera
-/// that is on demand is connected for an output, and stays so. Media leaves from the gateway's UDP port; the requests are
-/// made on a worker thread, at most 15 s each.
+/// that is on demand is connected for an output, and stays so. Each session leaves from a UDP port of its own, which the
+/// system chooses on the address of udp_bind (servers that have one port tell sessions apart by that), to the candidates
+/// of the server; nothing has to be opened for it. The requests are made on a worker thread, at most 15 s each.
 ///
 /// The output ends with rtsp_webrtc_gateway_remove_output(), with its stream, or with the gateway. The strings of options
 /// are copied.
