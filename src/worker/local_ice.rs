@@ -82,7 +82,7 @@ impl LocalCandidates {
             hosts,
             reflexive: Vec::new(),
             tcp: Vec::new(),
-            relayed: None,
+            relayed: Vec::new(),
         }
     }
 

@@ -71,7 +71,7 @@ impl Transmit for Outbox<'_> {
         match path.remote.way() {
             Way::Connection(id) => connections.control(id, path.local, datagram),
             Way::Server(to) if connections.by_server.control(to, datagram) => {}
-            Way::Socket(_) | Way::Relay(_) | Way::Server(_) => {
+            Way::Socket(_) | Way::Own(..) | Way::Relay(_) | Way::Server(_) => {
                 let _ = self.transmit(path, datagram, datagram.len());
             }
         }

@@ -201,7 +201,10 @@ impl Core {
         };
         let tuning = &self.context.tuning;
         // Sessions of outputs are not those of viewers.
-        let per_stream = viewer.output.is_none().then(|| tuning.max_sessions_per_stream());
+        let per_stream = viewer
+            .output
+            .is_none()
+            .then(|| tuning.max_sessions_per_stream());
         let limits = (tuning.max_sessions(), per_stream);
         self.context.registry.connect_session(viewer.id, limits)
     }
