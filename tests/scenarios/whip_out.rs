@@ -53,9 +53,10 @@ struct Wire<'a> {
 
 impl Transmit for Wire<'_> {
     fn transmit(&mut self, path: Path, contents: &[u8], segment: usize) -> Result<(), WouldBlock> {
-        let to = match (path.remote, self.side) {
-            (Remote::Own(to, SOCKET), OUTPUT) | (Remote::Udp(to), INGEST) => to,
-            _ => panic!("{path:?}"),
+        let ((Remote::Own(to, SOCKET), OUTPUT) | (Remote::Udp(to), INGEST)) =
+            (path.remote, self.side)
+        else {
+            panic!("{path:?}");
         };
         for datagram in contents.chunks(segment) {
             self.network.send(self.now, self.from, to, datagram);
