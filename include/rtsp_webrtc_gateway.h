@@ -967,7 +967,8 @@ typedef struct rtsp_webrtc_gateway_callbacks {
     void (*on_session_quality)(void *user_data, const rtsp_webrtc_gateway_quality_event *event);
     /**
      * An output changed its state: what rtsp_webrtc_gateway_get_output_info() would say. The state in which it is
-     * added, WAITING, is not reported; the last call for an output has the state REMOVED.
+     * added, WAITING, is not reported; the last call for an output has the state REMOVED, and may come after the REMOVED of
+     * its stream.
      */
     void (*on_output_state)(void *user_data, const rtsp_webrtc_gateway_output_event *event);
 } rtsp_webrtc_gateway_callbacks;
@@ -1472,8 +1473,8 @@ int rtsp_webrtc_gateway_set_variants(rtsp_webrtc_gateway *gateway,
 
 /**
  * Removes a stream and closes its sessions. The function does not wait for that: REMOVED is the
- * last callback for the stream. The name can be reused immediately. Offers that wait for the
- * stream fail with ERR_NOT_FOUND.
+ * last callback for the stream; those of its outputs may come after it (on_output_state). The name
+ * can be reused immediately. Offers that wait for the stream fail with ERR_NOT_FOUND.
  *
  * Errors: ERR_NOT_FOUND.
  */

@@ -87,7 +87,8 @@ pub struct rtsp_webrtc_gateway_callbacks {
         ),
     >,
     /// An output changed its state: what rtsp_webrtc_gateway_get_output_info() would say. The state in which it is
-    /// added, WAITING, is not reported; the last call for an output has the state REMOVED.
+    /// added, WAITING, is not reported; the last call for an output has the state REMOVED, and may come after the REMOVED of
+    /// its stream.
     pub on_output_state: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,

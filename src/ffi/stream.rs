@@ -353,8 +353,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_set_variants(
 }
 
 /// Removes a stream and closes its sessions. The function does not wait for that: REMOVED is the
-/// last callback for the stream. The name can be reused immediately. Offers that wait for the
-/// stream fail with ERR_NOT_FOUND.
+/// last callback for the stream; those of its outputs may come after it (on_output_state). The name
+/// can be reused immediately. Offers that wait for the stream fail with ERR_NOT_FOUND.
 ///
 /// Errors: ERR_NOT_FOUND.
 #[unsafe(no_mangle)]

@@ -376,8 +376,8 @@ impl Core {
         });
         let time = begun.elapsed();
         self.costs.media.delivered(time, None);
-        if let Some(entry) = stream.and_then(|id| self.streams.get_mut(id)) {
-            entry.stream.costs.delivered(time, None);
+        if let Some(stream) = stream {
+            self.streams.delivered(stream, time, None);
         }
         self.rearmed.ring();
     }
