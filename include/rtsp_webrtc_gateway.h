@@ -966,9 +966,9 @@ typedef struct rtsp_webrtc_gateway_callbacks {
      */
     void (*on_session_quality)(void *user_data, const rtsp_webrtc_gateway_quality_event *event);
     /**
-     * An output changed its state: what rtsp_webrtc_gateway_get_output_info() would say. The state in which it is
-     * added, WAITING, is not reported; the last call for an output has the state REMOVED, and may come after the REMOVED of
-     * its stream.
+     * An output changed its state. It may be called before rtsp_webrtc_gateway_add_output() has returned:
+     * output_user_data tells which output it is. The state in which it is added, WAITING, is not reported; the last call
+     * for an output has the state REMOVED, and may come after the REMOVED of its stream.
      */
     void (*on_output_state)(void *user_data, const rtsp_webrtc_gateway_output_event *event);
 } rtsp_webrtc_gateway_callbacks;

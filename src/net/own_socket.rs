@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use quinn_udp::RecvMeta;
 
-use super::receiver::{MAX_DATAGRAM, Readiness, readiness, try_io};
+use super::receiver::{MAX_DATAGRAM, Readiness, is_about_a_peer, readiness, try_io};
 use super::socket::{Socket, canonical};
 use crate::error::{Error, Result, Status};
 use crate::tuning::Tuning;
@@ -92,6 +92,10 @@ impl OwnSocket {
             match received {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if is_about_a_peer(&error) => {
+                    read += 1;
+                    continue;
+                }
                 Err(error) => return Err(error),
             }
             // A message is one datagram, or several of equal size.

@@ -211,7 +211,7 @@ impl Receiver {
 /// Whether a read says that something sent before did not arrive, and nothing about the socket: so Windows passes
 /// on what ICMP messages report (WSAENETRESET, WSAECONNRESET), if any port of any viewer is closed. Other
 /// systems do not tell a socket that is not connected.
-fn is_about_a_peer(error: &io::Error) -> bool {
+pub(super) fn is_about_a_peer(error: &io::Error) -> bool {
     const REPORTS: [i32; 2] = [10052, 10054];
     cfg!(windows)
         && error

@@ -75,6 +75,8 @@ impl LocalCandidates {
     /// media port is known to pass a NAT, or a TURN server.
     pub(super) fn at_port(context: &WorkerContext, now: Instant, port: u16) -> LocalCandidates {
         let mut hosts = LocalCandidates::new(context, now).hosts;
+        // A NAT that forwards the media port alone does not lead here.
+        hosts.sort_by_key(|host| context.public_addresses.contains(&host.ip()));
         for host in &mut hosts {
             host.set_port(port);
         }

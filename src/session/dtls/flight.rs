@@ -52,7 +52,8 @@ impl Flight {
     }
 
     /// Queues the same datagrams, which did not leave.
-    pub(super) fn again(&self, transmits: &mut VecDeque<BytesMut>) {
+    pub(super) fn again(&mut self, now: Instant, transmits: &mut VecDeque<BytesMut>) {
+        self.sent = Some(now);
         transmits.extend(self.datagrams.iter().cloned());
     }
 }

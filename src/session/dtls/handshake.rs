@@ -137,11 +137,11 @@ pub(super) fn config(
     if is_client {
         suites.push(CipherSuiteId::Tls_Ecdhe_Rsa_With_Aes_128_Gcm_Sha256);
     }
-    // A viewer repeats its own flights, and sooner.
+    // A viewer repeats its own flights, and sooner. Eight of these are more than the handshake may take.
     let interval = if is_client {
         REPEAT
     } else {
-        Duration::from_secs(1)
+        Duration::from_secs(2)
     };
     let profiles = profiles.iter().copied().map(protection_profile).collect();
     ConfigBuilder::default()

@@ -244,8 +244,8 @@ impl Dtls {
     }
 
     /// Queues the last flight again: what was queued did not leave.
-    pub fn send_again(&mut self) {
-        self.flight.again(&mut self.transmits);
+    pub fn send_again(&mut self, now: Instant) {
+        self.flight.again(now, &mut self.transmits);
     }
 
     /// Does what is due.

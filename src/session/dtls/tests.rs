@@ -210,11 +210,13 @@ fn the_deadline_ends_a_handshake_that_stalls() {
         ("us", 0, BY_SERVER),
     ] {
         let mut pair = pair();
-        pair.run(Duration::from_secs(12), |by, i| {
-            by == side && i >= lost_from
-        });
+        let lost = |by, i| by == side && i >= lost_from;
+        pair.run(HANDSHAKE_TIMEOUT - Duration::from_millis(100), lost);
+        assert!(pair.failed().is_none(), "{what}");
+        pair.run(Duration::from_secs(2), lost);
         let error = pair.failed().unwrap_or_else(|| panic!("{what}"));
         assert_eq!(error.status(), Status::Dtls);
+        assert!(error.message().contains("within 10 s"), "{what}: {error}");
         assert_eq!(pair.events.len(), 1, "{what}");
         assert_eq!(pair.server.next_deadline(), None);
     }

@@ -1,6 +1,6 @@
 //! What comes from the viewer, and what is answered at once.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::phase::Phase;
 use super::{Received, Transport};
@@ -8,6 +8,9 @@ use crate::session::dtls::DtlsEvent;
 use crate::session::ice::Check;
 use crate::session::io::{Io, Path, Transmit};
 use crate::session::srtp::KeyingMaterial;
+
+/// A flight that is repeated later than this was lost, and is not about to be answered.
+const LONG_SINCE: Duration = Duration::from_millis(500);
 
 impl Transport {
     /// Handles a datagram that arrived on `path`.
@@ -65,6 +68,7 @@ impl Transport {
                 Received::Proven
             }
             (Some(before), Some(path)) if before.remote != path.remote => {
+                self.send_withheld(path, io);
                 Received::Moved(lost_since)
             }
             _ => received,
@@ -173,11 +177,26 @@ impl Transport {
         }
         let dtls = self.phase.dtls();
         let datagrams = dtls.into_iter().flat_map(|dtls| {
-            dtls.send_again();
+            dtls.send_again(io.now);
             std::iter::from_fn(|| dtls.poll_transmit())
         });
         for datagram in datagrams.collect::<Vec<_>>() {
-            self.send(path, &datagram, io);
+            let left = self.send(path, &datagram, io);
+            self.note_flight(left, io.now);
+        }
+    }
+
+    /// A datagram of a DTLS flight has left, whose answer shows the round trip. What is repeated may be answered already,
+    /// unless it is long since.
+    fn note_flight(&mut self, left: bool, now: Instant) {
+        if let Phase::Handshaking(handshaking) = &mut self.phase
+            && left
+            && self.round_trip.is_none()
+        {
+            let at = handshaking.first_flight.get_or_insert(now);
+            if now > *at + LONG_SINCE {
+                *at = now;
+            }
         }
     }
 
@@ -187,13 +206,7 @@ impl Transport {
         while let Some(datagram) = self.phase.dtls().and_then(|dtls| dtls.poll_transmit()) {
             let left = self.send(path, &datagram, io);
             self.withheld |= !left;
-            // What is repeated may be answered already.
-            if let Phase::Handshaking(handshaking) = &mut self.phase
-                && left
-                && self.round_trip.is_none()
-            {
-                handshaking.first_flight.get_or_insert(io.now);
-            }
+            self.note_flight(left, io.now);
         }
         while let Some(event) = self.phase.dtls().and_then(|dtls| dtls.poll_event()) {
             match event {
