@@ -141,10 +141,12 @@ const CASES: [(u32, u32); 12] = [
 #[test]
 fn a_link_that_carries_neither_stream_is_shared() {
     let cases = CASES.map(|(after, later)| share(16, after * MS, later * MS));
+    // Within a fifth of each other by far; of one case or another not, by the millisecond in which they come.
+    let mean = cases.iter().map(|shares| shares.lesser).sum::<f64>() / cases.len() as f64;
+    assert!(mean > 0.92, "{mean}");
     for shares in &cases {
-        // Within three tenths of each other, most of them within one: it depends on the milliseconds in which they come.
-        assert!(shares.lesser > 2.0 * 0.7 / 1.7, "{shares:?}");
-        assert!(shares.lost < 0.01, "{shares:?}");
+        assert!(shares.lesser > 2.0 * 0.6 / 1.6, "{shares:?}");
+        assert!(shares.lost < 0.015, "{shares:?}");
         assert!(shares.most < 1.2, "{shares:?}");
         // Probes that fail take a tenth.
         assert!(shares.used > 0.9, "{shares:?}");

@@ -27,7 +27,7 @@ fn documented() -> BTreeMap<String, BTreeSet<String>> {
 /// The keys of a table, as the program lists them to who writes another.
 fn known(folder: &Folder, table: &str) -> BTreeSet<String> {
     let header = match table {
-        "media.ice_servers" | "camera.NAME.whip" => {
+        "media.ice_servers" | "media.turn_servers" | "camera.NAME.whip" => {
             format!("[[{}]]", table.replace("NAME", "door"))
         }
         _ => format!("[{}]", table.replace("NAME", "door")),
@@ -55,6 +55,7 @@ fn each_key_is_documented_and_no_other() {
         "log",
         "media",
         "media.ice_servers",
+        "media.turn_servers",
         "service",
     ];
     assert_eq!(tables, expected);

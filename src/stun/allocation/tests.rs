@@ -952,7 +952,8 @@ fn what_is_kept_of_viewers_is_bounded() {
         }
         rig.respond(&request, |_| {});
     }
-    // Who has no channel needs a permission for as long as it watches.
-    assert_eq!((permits, binds), (2000 - 1024, 1024));
+    // Who has no channel needs a permission for as long as it watches; some get it along with those who may come.
+    assert_eq!(binds, 1024);
+    assert!((700..=2000 - 1024).contains(&permits), "{permits}");
     assert_eq!(rig.client.channels(rig.now).len(), 1024);
 }
