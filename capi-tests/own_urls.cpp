@@ -2,6 +2,7 @@
 // handle_http(), so that the whole protocol is the library's, and with cpp-httplib. A reverse proxy
 // that removes a path prefix stands in front of it for some of the requests.
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -49,6 +50,10 @@ public:
             0, 0, 0,    1,    0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02, 0x80, 0xf6, 0x84, 0,    0,
             0, 1, 0x68, 0xce, 0x3c, 0x80, 0,    0,    0,    1,    0x65, 0x88, 0x84, 0x21, 0xa0};
         gateway_.push_video(live, {Bytes(keyframe, sizeof keyframe), std::chrono::seconds(0)});
+        // The host's offers do not wait for media.
+        while (gateway_.get_stream_info(live).state != StreamState::Live) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
         add_routes();
         port = server_.bind_to_any_port("127.0.0.1");
         CHECK(port > 0);

@@ -112,32 +112,6 @@ test("one offer has a section for each tile of the largest layout, and binds the
   assert.equal((await stateOf(page, 1)).state, "empty");
 });
 
-test("a first frame that came before the word of it counts, whenever the next one comes", async (t) => {
-  const { page } = await open(t, { tiles: ["red"] });
-  await live(page, [0]);
-  await page.evaluate(() => {
-    window.standIn.notice = () => {}; // it is late
-    const video = document.querySelector(".wall-video");
-    const note = (now, { rtpTimestamp }) => {
-      window.last = { at: now, rtp: rtpTimestamp };
-      video.requestVideoFrameCallback(note);
-    };
-    video.requestVideoFrameCallback(note);
-    window.wall.show(0, "green");
-  });
-  await shows(page, 0, "green");
-  assert.equal((await stateOf(page, 0)).state, "connecting", "nobody has said that this is green");
-  await page.evaluate(() => [...window.standIn.slots.values()].forEach(({ sender }) => sender.replaceTrack(null)));
-  await waitUntil("no frame comes", LONG_MS, () => page.evaluate(() => performance.now() - window.last.at > 500));
-  await page.evaluate(() => {
-    const { channel, slots } = window.standIn;
-    const { slot } = [...slots.values()].find(({ stream }) => stream === "green");
-    const { rtp } = window.last;
-    channel.send(JSON.stringify({ slots: [{ slot, kind: "video", stream: "green", state: "live", reason: "", rtp, unix_ms: Date.now() }] }));
-  });
-  await waitUntil("green is shown", LONG_MS, () => page.evaluate(() => window.told.some(({ type, camera }) => type === "shown" && camera === "green")));
-});
-
 test("the gateway hears how large each tile is, by PATCH until the data channel is open", async (t) => {
   const { page } = await open(t, { tiles: FOUR }, { holdsChannel: true });
   await live(page, [0, 1, 2, 3]);
