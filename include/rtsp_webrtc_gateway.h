@@ -407,8 +407,8 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_UDP_SEND_BUFFER_BYTES = 9,
     /**
      * Size of the UDP socket's receive buffer, in bytes. 0: as large as the operating system
-     * allows, up to 8 MiB, and 1 MiB for that of an output. Default 0, range 0 to 1073741824, fixed
-     * at creation.
+     * allows, up to 8 MiB, and 1 MiB for that of an output. Default 0, range 0 to 1073741824,
+     * fixed at creation.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_UDP_RECV_BUFFER_BYTES = 10,
     /**
