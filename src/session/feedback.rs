@@ -90,6 +90,7 @@ impl Session {
             Feedback::Nack { ssrc, pid, blp } => {
                 self.nacks += 1 + u64::from(blp.count_ones());
                 self.transport.note_nack(io.now);
+                self.burst.note_loss(io.now);
                 let tracks = io.tracks;
                 if let Some(leg) = find(&mut self.legs, ssrc)
                     && let Some(track) = leg.track(tracks)

@@ -18,10 +18,12 @@ use crate::session::transport::pacer::{Basis, Pace};
 const TURN: usize = 1024;
 /// What a run costs, in packets: a system call.
 const RUN_COST: usize = 4;
-/// Packets that several videos together send in a [`PAUSE`] on a path that nothing paces. What all slots of a wall begin
-/// with is thousands, and browsers' sockets hold some 90 of them (Linux's 208 KiB).
+/// Packets of what waits that several videos together send in a [`PAUSE`] on a path that nothing paces. What all slots
+/// of a wall begin with is thousands, and browsers' sockets hold some 90 of them (Linux's 208 KiB).
 const BURST: usize = 32;
 const PAUSE: Duration = Duration::from_millis(1);
+/// For so long after a loss that counts for live frames, too: those of many cameras may come at once, again and again.
+const CAREFUL: Duration = Duration::from_secs(60);
 
 /// What the legs of a session may send before other sessions have their turn.
 pub struct Turn {
@@ -29,6 +31,8 @@ pub struct Turn {
     left: usize,
     /// Those that nothing paces, if there are several videos, and when more of them may leave.
     burst: Option<(usize, Instant)>,
+    /// Live frames wait for that, too.
+    careful: bool,
     /// A leg yields when the picture that it begins with has left.
     pictures: bool,
     /// One has.
@@ -41,6 +45,7 @@ impl Turn {
         Turn {
             left: TURN,
             burst: None,
+            careful: false,
             pictures: false,
             yielded: false,
         }
@@ -50,6 +55,7 @@ impl Turn {
     pub fn of_many(burst: &mut Burst, now: Instant) -> Turn {
         Turn {
             burst: Some(burst.room(now)),
+            careful: burst.lost.is_some_and(|at| now < at + CAREFUL),
             pictures: true,
             ..Turn::of_one()
         }
@@ -89,9 +95,16 @@ impl Turn {
 pub struct Burst {
     since: Option<Instant>,
     left: usize,
+    /// When the viewer last missed a packet.
+    lost: Option<Instant>,
 }
 
 impl Burst {
+    /// The viewer misses packets.
+    pub fn note_loss(&mut self, now: Instant) {
+        self.lost = Some(now);
+    }
+
     fn room(&mut self, now: Instant) -> (usize, Instant) {
         let since = self.since.filter(|&since| now < since + PAUSE);
         if since.is_none() {
@@ -165,7 +178,11 @@ impl Leg {
                 (turn.yielded, self.yields) = (true, true);
                 return Some(egress.now());
             }
-            if unpaced && let Some(again) = turn.burst_is_over() {
+            let live = !behind && !self.is_joining();
+            if unpaced
+                && (turn.careful || !live)
+                && let Some(again) = turn.burst_is_over()
+            {
                 // Who has a picture lets the others have theirs, also then.
                 let amid = cursor > unit.start || is_keyframe(ring, cursor);
                 self.yields = self.is_joining() && !amid;
