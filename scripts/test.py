@@ -158,7 +158,7 @@ def test(suite, step, results, command, may_be_quiet=False, env=None, show=show)
     TOTALS.times += [(seconds, suite, name) for seconds, name in times]
 
 
-def cargo_test(suite, step, arguments):
+def cargo_test(suite, step, arguments, env=None):
     """Builds, then runs: only the run may be ended."""
     if build(suite, f"build {step}", [*CARGO_TEST, "--no-run", *arguments]):
         # The test harness tells how long a test took only where unstable options are allowed.
@@ -166,7 +166,7 @@ def cargo_test(suite, step, arguments):
         runner = f"CARGO_TARGET_{host.upper().replace('-', '_')}_RUNNER"
         test(suite, step, cargo_results,
              [*CARGO_TEST, *arguments, "--", "-Zunstable-options", "--report-time"],
-             env={runner: "env RUSTC_BOOTSTRAP=1"})
+             env={runner: "env RUSTC_BOOTSTRAP=1", **(env or {})})
 
 
 def check():
@@ -214,7 +214,9 @@ def rust():
     names = {target["name"] for package in metadata()["packages"] if package["name"] != "fuzz"
              for target in package["targets"] if target["kind"] == ["test"]} - {"scenarios", "soak"}
     cargo_test("rust", "gateways over real sockets",
-               ["--exclude", "fuzz", "--bins", *(word for name in sorted(names) for word in ("--test", name))])
+               ["--exclude", "fuzz", "--bins", *(word for name in sorted(names) for word in ("--test", name))],
+               # They wait most of the time.
+               env={"RUST_TEST_THREADS": str(4 * (os.cpu_count() or 1))})
     test("rust", "examples in the documentation", cargo_results,
          ["cargo", "test", "--locked", "--workspace", "--doc"], may_be_quiet=True)
     oldest_rust()
@@ -336,7 +338,7 @@ def main():
             if name == "packages" and aside is not None:
                 aside.wait()
                 continue
-            if name not in NEED_LIBRARY | {"check"} and not NEED_LIBRARY.isdisjoint(names):
+            if name not in NEED_LIBRARY and not NEED_LIBRARY.isdisjoint(names):
                 LIBRARY.build_ahead()
             SUITES[name][0]()
     except KeyboardInterrupt:
