@@ -202,8 +202,16 @@ impl Session {
 
     /// Ends the session from our side: BYE, then close_notify.
     pub fn close<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
-        let ssrcs: Vec<u32> = self.legs.iter().map(Leg::ssrc).collect();
-        self.transport.close(&ssrcs, io);
+        self.transport.close(&self.ssrcs(), io);
+    }
+
+    /// The same, because of `error`.
+    pub fn give_up<T: Transmit>(&mut self, error: Error, io: &mut Io<'_, T>) {
+        self.transport.give_up(error, &self.ssrcs(), io);
+    }
+
+    fn ssrcs(&self) -> Vec<u32> {
+        self.legs.iter().map(Leg::ssrc).collect()
     }
 
     /// Changes what the viewer asks for: of several videos, all of them together may use the bit rate. Ask for

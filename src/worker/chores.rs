@@ -119,7 +119,7 @@ impl Core {
                         Status::Camera,
                         "the camera came back with another codec: a new offer is needed",
                     );
-                    self.fail_viewer(row, error);
+                    self.with_session(row, now, |session, io| session.give_up(error, io));
                 }
             }
             Chore::Gone(from, gone) => {

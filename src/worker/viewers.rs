@@ -144,10 +144,10 @@ impl Core {
             if event.state == SessionState::Connected
                 && let Err(error) = self.take_place(row)
             {
-                if let Some(viewer) = self.viewers.get_mut(row) {
-                    viewer.session.fail(error);
-                }
-                continue;
+                // Which settles the rest.
+                return self.with_session(row, Instant::now(), |session, io| {
+                    session.give_up(error, io);
+                });
             }
             self.tell_state(row, event);
         }

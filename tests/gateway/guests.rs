@@ -1,9 +1,10 @@
 //! A stream with more viewers than are to live on its worker: the others are guests of another worker.
 
+use std::net::Ipv4Addr;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use rtsp_webrtc_gateway::config::{Config, PullOptions};
+use rtsp_webrtc_gateway::config::{Config, Frame, FrameData, PullOptions, PushOptions};
 use rtsp_webrtc_gateway::error::Status;
 use rtsp_webrtc_gateway::events::{Events, SessionEvent, StreamEvent};
 use rtsp_webrtc_gateway::gateway::Gateway;
@@ -15,6 +16,7 @@ use rtsp_webrtc_gateway::whep::Response;
 use serde_json::Value;
 use testkit::camera::{Audio, CameraConfig, CameraServer, Fault, Recording};
 use testkit::clip::Clip;
+use testkit::recordings;
 use testkit::viewer::{UdpViewer, Viewer};
 
 use crate::common::{LONG, attribute, chromium, frames, has_frames, post, pull, wait_for, watch};
@@ -111,15 +113,7 @@ impl World {
 
     /// Lets others come until one of them is a guest.
     fn guest(&mut self) -> Watching {
-        let mut viewer = chromium();
-        let offer = viewer.viewer.offer();
-        let mut response = post(&self.gateway, "cam", &offer).unwrap();
-        while worker(&response) == 0 {
-            self.crowd.push(response);
-            response = post(&self.gateway, "cam", &offer).unwrap();
-        }
-        viewer.accept(&response.body);
-        Watching { viewer, response }
+        guest_of(&self.gateway, &mut self.crowd)
     }
 
     /// Those of the crowd give up.
@@ -175,6 +169,19 @@ impl Watching {
     fn ends(&mut self) {
         assert!(self.viewer.run_till(LONG, Viewer::is_closed));
     }
+}
+
+/// Lets others come to the stream "cam" until one of them is a guest.
+fn guest_of(gateway: &Gateway, crowd: &mut Vec<Response>) -> Watching {
+    let mut viewer = chromium();
+    let offer = viewer.viewer.offer();
+    let mut response = post(gateway, "cam", &offer).unwrap();
+    while worker(&response) == 0 {
+        crowd.push(response);
+        response = post(gateway, "cam", &offer).unwrap();
+    }
+    viewer.accept(&response.body);
+    Watching { viewer, response }
 }
 
 /// The worker that a session lives on: its ICE credentials name it.
@@ -359,4 +366,71 @@ fn what_cannot_be_answered_elsewhere_is_refused_as_it_would_be_without_a_crowd()
     assert_eq!(crowded, alone);
     assert_eq!(crowded.status(), Status::Codec);
     with_it.goes_on();
+}
+
+#[test]
+fn guests_of_a_camera_that_comes_back_with_another_codec_are_told_at_once() {
+    let mut world = World::new(false);
+    let mut guest = world.guest();
+    guest.goes_on();
+    let address = (Ipv4Addr::LOCALHOST, world.server.port()).into();
+    let nobody = CameraServer::start(Vec::new()).unwrap();
+    drop(std::mem::replace(&mut world.server, nobody));
+    let camera = CameraConfig::new("cam").recording(recordings::h265());
+    world.server = CameraServer::start_at(address, vec![camera]).unwrap();
+    guest.ends();
+    let gone = world.gateway.session_info(guest.response.session);
+    assert_eq!(gone.unwrap_err().status(), Status::NotFound);
+}
+
+#[test]
+fn the_host_is_asked_for_a_keyframe_that_a_guest_of_its_stream_needs() {
+    let gateway = Gateway::new(Config {
+        tuning: vec![
+            (Key::MaxWorkerLoadPercent, 0),
+            (Key::WorkerThreads, 2),
+            (Key::Congestion, 0),
+            // Who comes needs a new keyframe to begin with.
+            (Key::GopCache, 0),
+        ],
+        ..Config::default()
+    })
+    .unwrap();
+    let cam = gateway
+        .add_push_stream("cam", PushOptions::default())
+        .unwrap();
+    let units = Clip::Baseline360p.access_units();
+    let mut pts_us = 0;
+    let mut push = |number: usize| {
+        pts_us += 40_000;
+        let nals = units[number].nals.iter();
+        let data = nals.fold(Vec::new(), |data, nal| {
+            [&data[..], &[0, 0, 1], nal].concat()
+        });
+        let frame = Frame {
+            data: FrameData::Copied(&data),
+            pts_us,
+            capture_unix_us: None,
+            discontinuity: false,
+        };
+        // One that finds the queue full is lost.
+        let _ = gateway.push_video(cam, frame);
+    };
+    push(0);
+    push(1);
+    wait_for("media", || {
+        gateway.stream_info(cam).unwrap().state == StreamState::Live
+    });
+    let mut guest = guest_of(&gateway, &mut Vec::new());
+    wait_for("a request for a keyframe", || {
+        push(1);
+        guest.viewer.run_till(Duration::from_millis(5), |_| false);
+        gateway.stream_info(cam).unwrap().keyframe_requests > 0
+    });
+    wait_for("the picture", || {
+        push(0);
+        guest
+            .viewer
+            .run_till(Duration::from_millis(5), has_frames(1))
+    });
 }

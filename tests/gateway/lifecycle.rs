@@ -285,6 +285,20 @@ fn offers_that_nobody_follows_up_keep_no_viewer_out() {
 }
 
 #[test]
+fn who_connects_when_the_last_place_is_taken_is_told_at_once() {
+    let server = cameras(&["cam"]);
+    let gateway = tuned(&[(Key::MaxSessions, 1)]);
+    gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    let mut late = chromium();
+    let response = post(&gateway, "cam", &late.viewer.offer()).unwrap();
+    let (_viewer, _) = watch(&gateway, "cam");
+    late.accept(&response.body);
+    assert!(late.run_till(LONG, Viewer::is_closed));
+    let gone = gateway.session_info(response.session).unwrap_err();
+    assert_eq!(gone.status(), Status::NotFound);
+}
+
+#[test]
 fn an_offer_waits_for_a_camera_that_connects_and_hears_of_one_that_fails() {
     let server = cameras(&["cam", "broken"]);
     let gateway = Gateway::new(Config::default()).unwrap();

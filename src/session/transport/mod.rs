@@ -383,9 +383,21 @@ impl Transport {
 
     /// Ends the connection from our side: BYE for these SSRCs, then close_notify.
     pub fn close<T: Transmit>(&mut self, ssrcs: &[u32], io: &mut Io<'_, T>) {
-        if matches!(self.phase, Phase::Over) {
-            return;
+        if !matches!(self.phase, Phase::Over) {
+            self.take_leave(ssrcs, io);
+            self.enter(Phase::Over);
         }
+    }
+
+    /// The same, because of `error`.
+    pub fn give_up<T: Transmit>(&mut self, error: Error, ssrcs: &[u32], io: &mut Io<'_, T>) {
+        if !matches!(self.phase, Phase::Over) {
+            self.take_leave(ssrcs, io);
+            self.fail(error);
+        }
+    }
+
+    fn take_leave<T: Transmit>(&mut self, ssrcs: &[u32], io: &mut Io<'_, T>) {
         for ssrcs in ssrcs.chunks(rtcp::MAX_BYE) {
             self.send_rtcp(&rtcp::bye(ssrcs), io);
         }
@@ -397,10 +409,9 @@ impl Transport {
                 self.send(path, &datagram, io);
             }
         }
-        self.enter(Phase::Over);
     }
 
-    /// Gives up because of `error`.
+    /// Is over because of `error`. The other side is told nothing: it is not there, or not to be trusted.
     pub fn fail(&mut self, error: Error) {
         if !matches!(self.phase, Phase::Over) {
             self.events.push_back(SessionEvent {
