@@ -124,36 +124,38 @@ pub struct SessionEvent {
     pub error: Option<Error>,
 }
 
-/// One viewer.
+/// One viewer. What is touched for each access unit lies together, also in its parts: of thousands of viewers
+/// nothing is in the cache, and each line of it costs more than the work with it.
+#[repr(C)]
 pub struct Session {
     transport: Transport,
+    /// Whose turn it is to send.
+    order: Order,
+    /// A variant is shown as soon as it has a keyframe.
+    awaits: bool,
+    /// Perhaps something else is shown than what was told.
+    news: bool,
+    /// Something of a leg may be due.
+    waits: bool,
+    /// An audio leg is bound to another stream, or hears its stream or no longer.
+    streams_changed: bool,
     legs: Box<[Leg]>,
+    /// The stream that each leg sends, side by side: one look finds the legs of a stream.
+    shown: Box<[StreamId]>,
+    /// What each video leg shows. Not touched for each access unit.
+    showings: Box<[Showing]>,
     /// The names of their media sections; empty in a session of a stream, where nobody asks for them.
     mids: Box<[Box<str>]>,
     nacks: u64,
     plis: u64,
     /// What it may still say.
     allowance: Allowance,
-    /// What each video leg shows. Not touched for each access unit.
-    showings: Box<[Showing]>,
     /// When that was decided.
     decided: Option<Instant>,
-    /// A variant is shown as soon as it has a keyframe.
-    awaits: bool,
-    /// Perhaps something else is shown than what was told.
-    news: bool,
     /// Bits per second that the viewer asked for at most.
     max_bitrate: Option<u64>,
-    /// The stream that each leg sends, side by side: one look finds the legs of a stream.
-    shown: Box<[StreamId]>,
-    /// Something of a leg may be due.
-    waits: bool,
-    /// Whose turn it is to send.
-    order: Order,
     /// What its videos have sent at once, if there are several.
     burst: Burst,
-    /// An audio leg is bound to another stream, or hears its stream or no longer.
-    streams_changed: bool,
 }
 
 /// # Creation and control
@@ -298,8 +300,8 @@ impl Session {
     }
 
     /// Reads what [`Session::send`] will for this stream, so that it is in the cache by then.
-    pub fn touch(&self, stream: StreamId) {
-        std::hint::black_box((self.awaits, self.news, self.transport.touch()));
+    pub fn touch(&self, stream: StreamId, now: Instant) {
+        std::hint::black_box((self.awaits, self.news, self.transport.touch(now)));
         for (leg, &shown) in self.legs.iter().zip(&self.shown) {
             if shown == stream {
                 leg.touch();

@@ -102,7 +102,7 @@ impl Core {
                 warm = pass.left.saturating_sub(AHEAD);
                 for &row in audience.get(warm..pass.left).unwrap_or_default() {
                     if let Some(viewer) = viewers.get(row) {
-                        viewer.session.touch(pass.stream);
+                        viewer.session.touch(pass.stream, now);
                     }
                 }
             }

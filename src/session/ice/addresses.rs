@@ -50,13 +50,14 @@ struct Known {
 }
 
 /// The addresses that authentic checks came from, and the path of the media.
+#[repr(C)] // the order counts: see Session
 pub struct Addresses {
-    remotes: Vec<Known>,
+    /// When the last answer from there ends to count: asked for with each access unit.
+    proven_until: Option<Instant>,
     /// Where to send, and since when.
     selected: Option<Path>,
     selected_at: Option<Instant>,
-    /// When the last answer from there ends to count: asked for with each access unit.
-    proven_until: Option<Instant>,
+    remotes: Vec<Known>,
     /// The address of ours that the selected path began at, if it is gone and nothing is proven since.
     gone: Option<IpAddr>,
     /// What the viewer nominated last, or the path of the first check. It is selected once it is proven.

@@ -37,11 +37,12 @@ pub use addresses::CONSENT;
 use super::io::{Path, Remote};
 
 /// The ICE agent of one session.
+#[repr(C)] // the order counts: see Session
 pub struct IceAgent {
+    addresses: Addresses,
     current: Pair,
     /// The credentials of a restart, until the viewer nominates a path with them.
     next: Option<Pair>,
-    addresses: Addresses,
     transactions: Transactions,
     /// Of the controlling agent, until it has nominated.
     checklist: Option<Box<CheckList>>,

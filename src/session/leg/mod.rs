@@ -89,6 +89,7 @@ impl LegConfig {
 
 /// What was sent.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C)] // the order counts: see Session
 pub struct Sent {
     /// Packets, retransmissions included.
     pub packets: u64,
@@ -113,25 +114,26 @@ pub struct Sent {
     pub skipped_at: Option<Instant>,
 }
 
+#[repr(C)] // the order counts: see Session
 pub struct Leg {
-    /// [`StreamId::NONE`]: it sends nothing for now.
-    stream: StreamId,
     /// What there is to know of the track that it sends.
     sent_track: SentTrack,
-    content: Content,
-    position: Position,
-    rtp: RtpStream,
+    /// [`StreamId::NONE`]: it sends nothing for now.
+    stream: StreamId,
     /// When packets that the pacer or the socket kept back are due.
     due: Option<Instant>,
-    /// It goes on when a picture of each other leg has left.
-    yields: bool,
-    sent: Sent,
     /// Loss by the viewer's last report, in parts per million.
     loss_ppm: u32,
-    /// `None` if NACK was not negotiated.
-    nack: Option<Nack>,
+    /// It goes on when a picture of each other leg has left.
+    yields: bool,
     /// It has gone on with another stream, or track, since somebody asked, or its stream has changed.
     changed: bool,
+    rtp: RtpStream,
+    content: Content,
+    /// `None` if NACK was not negotiated.
+    nack: Option<Nack>,
+    position: Position,
+    sent: Sent,
 }
 
 /// What the kinds of media need that the others do not.

@@ -12,6 +12,7 @@ const GAPS: usize = 32;
 /// mapping begins, and the index goes on without a gap. Single access units that are left out
 /// are gaps in the numbers of one mapping.
 #[derive(Debug)]
+#[repr(C)] // the order counts: see Session
 pub struct Position {
     /// Number of the next packet to send; `None` until there is one to start from.
     cursor: Option<u64>,

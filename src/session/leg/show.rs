@@ -19,19 +19,20 @@ const STEP_BACK: u32 = 120 * 90_000;
 
 /// The track that a leg sends, and what it may change to.
 #[derive(Debug)]
+#[repr(C)] // the order counts: see Session
 pub struct SentTrack {
+    /// Codecs that were negotiated, with their payload types and those of their RTX streams.
+    formats: Box<[(Codec, u8, Option<u8>)]>,
+    /// What the viewer's timestamp for "now" was at some time.
+    live: Option<(Instant, u32)>,
+    /// The viewer's timestamp of the first frame of the track.
+    first: Option<u32>,
     /// Its codec. The payload type is that of this one.
     codec: Codec,
     /// [`Track::id`] of the track; `None` before the first.
     track: Option<u64>,
     /// The latest timestamp that the viewer was sent.
     last: Option<u32>,
-    /// What the viewer's timestamp for "now" was at some time.
-    live: Option<(Instant, u32)>,
-    /// The viewer's timestamp of the first frame of the track.
-    first: Option<u32>,
-    /// Codecs that were negotiated, with their payload types and those of their RTX streams.
-    formats: Box<[(Codec, u8, Option<u8>)]>,
 }
 
 /// The viewer's clock is told by the first frame for so long, which may be this much later than "now": half of what

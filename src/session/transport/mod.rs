@@ -86,21 +86,20 @@ pub struct Ingest {
     pub dtls_passive: bool,
 }
 
+#[repr(C)] // the order counts: see Session
 pub struct Transport {
-    phase: Phase,
+    pacer: Option<Pacer>,
     /// Round trip: by the DTLS handshake at first, then by the last receiver report.
     round_trip: Option<Duration>,
-    /// The sender report that the viewer's reports name.
-    reported: u32,
-    pacer: Option<Pacer>,
     /// Of the connection that media goes over, if it is one.
     backlog: Option<Box<Backlog>>,
+    phase: Phase,
+    ice: IceAgent,
     congestion: Option<Limits>,
     transport_cc: bool,
     paths: Arc<PathMemory>,
     /// When they were told of this one last.
     noted: Option<Instant>,
-    ice: IceAgent,
     /// Something of a DTLS flight was too much for an address that is not proven.
     withheld: bool,
     /// The time to the first answer to a check of ours.
@@ -108,6 +107,8 @@ pub struct Transport {
     /// Until then no silence counts: see [`liveness::LATE`]. A worker that is always late has no such excuse.
     patient: Option<Instant>,
     reports: Reports,
+    /// The sender report that the viewer's reports name.
+    reported: u32,
     events: VecDeque<SessionEvent>,
     created: Instant,
     /// Datagrams that were not authentic, or not understood.
@@ -296,10 +297,10 @@ impl Transport {
     }
 
     /// Reads what [`Transport::egress`] and sending will.
-    pub fn touch(&self) {
-        let calm = self.pacer.as_ref().map(|pacer| pacer.is_calm(self.created));
-        let (known, backlog) = (self.ice.proven(self.created), self.backlog.is_some());
-        let report = self.report_is_due(self.created);
+    pub fn touch(&self, now: Instant) {
+        let calm = self.pacer.as_ref().map(|pacer| pacer.is_calm(now));
+        let (known, backlog) = (self.ice.proven(now), self.backlog.is_some());
+        let report = self.report_is_due(now);
         std::hint::black_box((calm, known, backlog, report, self.round_trip));
     }
 

@@ -76,6 +76,7 @@ pub enum Basis {
 
 /// The pacer of one transport.
 #[derive(Debug)]
+#[repr(C)] // the order counts: see Session
 pub struct Pacer {
     percent: u64,
     /// Bytes per second; 0 if not paced.
@@ -90,10 +91,10 @@ pub struct Pacer {
     free: u64,
     /// Since when packets have had to wait.
     busy: Option<Instant>,
+    congestion: Option<Box<Congestion>>,
     /// Until then media leaves past the pacer, unless something is heard of the viewer: the path carries so
     /// much that nothing is paced, and only samples are measured.
     calm_until: Option<Instant>,
-    congestion: Option<Box<Congestion>>,
 }
 
 impl Pacer {
