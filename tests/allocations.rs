@@ -20,7 +20,7 @@ use testkit::clip::Clip;
 use testkit::net::Link;
 use testkit::viewer::{Receiver, ViewerConfig};
 use world::camera::{Camera, Frames};
-use world::{STREAM, Setup, Streams, VIEWER, World, address};
+use world::{STREAM, Setup, Streams, VIEWER, World, address, beginning};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -90,7 +90,7 @@ fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
     let mut buffer: Box<SendBuffer> = Box::new([0; _]);
     let mut sent = 0;
     let mut before = (0, 0);
-    let start = Instant::now();
+    let start = worlds.iter().map(|world| world.now).max().unwrap();
     for frame in 0..700 {
         if frame == 450 {
             before = (ALLOCATIONS.get(), sent);
@@ -406,7 +406,7 @@ fn wall(slots: u64) -> World {
         disposable: false,
         small: false,
     };
-    let cameras = (0..10).map(|i| Camera::new(Instant::now(), StreamId(20 + i), frames));
+    let cameras = (0..10).map(|i| Camera::new(beginning(), StreamId(20 + i), frames));
     let mut world = World::new(Setup {
         cameras: cameras.collect(),
         slots: Some((

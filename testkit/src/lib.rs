@@ -1,5 +1,6 @@
 //! Test helpers for `rtsp_webrtc_gateway`; not shipped.
 //!
+//! - [`certificate`]: certificates and signatures whose size is always the same.
 //! - [`clip`]: short H.264 clips whose frames carry a frame number that a program can read.
 //! - [`camera`]: a camera simulator, an RTSP server that plays the clips and fails on command.
 //! - [`net`]: a seeded in-memory network for tests without I/O.
@@ -9,6 +10,7 @@
 //! - [`viewer`]: a sans-I/O WebRTC viewer.
 
 pub mod camera;
+pub mod certificate;
 pub mod clip;
 pub mod net;
 pub mod recordings;

@@ -23,6 +23,7 @@ mod trace;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
@@ -66,6 +67,8 @@ pub struct Network {
     /// By arrival; the serial number keeps datagrams that arrive together in sending order.
     in_flight: BTreeMap<(Instant, u64), Datagram>,
     serial: u64,
+    began: Option<Instant>,
+    trace: DefaultHasher,
 }
 
 struct Direction {
@@ -85,6 +88,8 @@ impl Network {
             followers: Vec::new(),
             in_flight: BTreeMap::new(),
             serial: 0,
+            began: None,
+            trace: DefaultHasher::new(),
         }
     }
 
@@ -141,6 +146,12 @@ impl Network {
             .map_or(Counts::default(), |direction| direction.counts)
     }
 
+    /// A digest of all that was sent so far: when, from where to where, how many bytes, and what the link did with it. It is
+    /// the same if the same happened, and does not depend on contents.
+    pub fn digest(&self) -> u64 {
+        self.trace.finish()
+    }
+
     /// Sends a datagram at `now`. Sends of one direction are expected in order of time.
     pub fn send(
         &mut self,
@@ -157,6 +168,12 @@ impl Network {
         let lose = direction.drops.remove(&n);
         let pipe = direction.pipe;
         let fate = self.pipes[pipe].borrow_mut().carry(now, bytes.len(), lose);
+        let since = now - *self.began.get_or_insert(now);
+        let arrives = match fate {
+            Fate::Arrives { at, twice, .. } => Some((at - now, twice)),
+            Fate::Lost | Fate::Overflowed => None,
+        };
+        (since, from, to, bytes.len(), arrives).hash(&mut self.trace);
         let counts = &mut self.direction(from, to).counts;
         match fate {
             Fate::Lost => counts.lost += 1,

@@ -9,7 +9,7 @@ use testkit::viewer::ViewerConfig;
 
 use crate::thin::{MS, SECOND, behind, times};
 use crate::world::camera::{Camera, Frames, frame_of};
-use crate::world::{GATEWAY, STREAM, Setup, VIEWER, World, address};
+use crate::world::{GATEWAY, STREAM, Setup, VIEWER, World, address, beginning};
 
 const SUB: StreamId = StreamId(2);
 const FRAME: Duration = Duration::from_millis(40);
@@ -50,7 +50,7 @@ fn becomes_thin(audio: bool, tenths: u64, after: Duration, ahead: usize) -> Worl
         viewer,
         frames: Some(main),
         variants: vec![STREAM, SUB],
-        cameras: vec![Camera::new(Instant::now(), SUB, sub)],
+        cameras: vec![Camera::new(beginning(), SUB, sub)],
         ..Setup::default()
     };
     let mut world = behind(times(30, 100 * MS), 700 * MS, setup);

@@ -10,7 +10,7 @@ use rtsp_webrtc_gateway::state::StreamId;
 use testkit::clip::Clip;
 use testkit::samples::{Sample, h265_nals};
 
-use super::LIMITS;
+use super::{LIMITS, beginning};
 
 /// How a camera sends frames, 25 per second.
 #[derive(Clone, Copy)]
@@ -82,7 +82,7 @@ impl Camera {
             on_demand: Some(time),
             track: None,
             next: None,
-            ..Camera::new(Instant::now(), stream, frames)
+            ..Camera::new(beginning(), stream, frames)
         }
     }
 

@@ -11,7 +11,7 @@ use testkit::viewer::{AccessUnit, ViewerConfig};
 
 use crate::thin::{MS, SECOND, behind, times, watch};
 use crate::world::camera::{Camera, Frames};
-use crate::world::{GATEWAY, STREAM, Setup, VIEWER, World, address};
+use crate::world::{GATEWAY, STREAM, Setup, VIEWER, World, address, beginning};
 
 const SUB: StreamId = StreamId(2);
 
@@ -36,7 +36,7 @@ fn setup(main: Frames, sub: Frames) -> Setup {
         frames: Some(main),
         congestion: true,
         variants: vec![STREAM, SUB],
-        cameras: vec![Camera::new(Instant::now(), SUB, sub)],
+        cameras: vec![Camera::new(beginning(), SUB, sub)],
         ..Setup::default()
     }
 }

@@ -9,7 +9,7 @@ use testkit::samples::Sample;
 use testkit::viewer::{Packet, ViewerConfig};
 
 use crate::world::camera::{Camera, Frames};
-use crate::world::{STREAM, Setup, World};
+use crate::world::{STREAM, Setup, World, beginning};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -155,7 +155,7 @@ fn a_viewer_of_a_substream_wants_the_main_stream_once_that_has_sound() {
     let mut world = World::new(Setup {
         frames: Some(frames),
         variants: vec![STREAM, SUB],
-        cameras: vec![Camera::new(Instant::now(), SUB, frames)],
+        cameras: vec![Camera::new(beginning(), SUB, frames)],
         silent: true,
         ..Setup::default()
     });

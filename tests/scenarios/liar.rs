@@ -7,7 +7,7 @@ use rtsp_webrtc_gateway::state::{SessionState, StreamId, VariantChoice, ViewerLi
 
 use crate::thin::{MS, SECOND};
 use crate::world::camera::{Camera, Frames};
-use crate::world::{STREAM, Setup, World};
+use crate::world::{STREAM, Setup, World, beginning};
 
 const SUB: StreamId = StreamId(2);
 
@@ -32,7 +32,7 @@ fn connected(sub: bool) -> World {
             ..MAIN
         };
         setup.variants = vec![STREAM, SUB];
-        setup.cameras = vec![Camera::new(std::time::Instant::now(), SUB, frames)];
+        setup.cameras = vec![Camera::new(beginning(), SUB, frames)];
     }
     let mut world = World::new(setup);
     world.camera_ran(5 * SECOND);

@@ -30,6 +30,7 @@ mod rare_keyframes;
 mod reports;
 mod rest;
 mod roaming;
+mod same_again;
 mod shared;
 mod srtp_policy;
 mod stalls;

@@ -1,14 +1,14 @@
 //! Two viewers behind one address: behind one link, or each behind one of its own.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rtsp_webrtc_gateway::state::Detail;
 use testkit::clip::Clip;
 use testkit::net::Link;
 
 use crate::thin::{MS, SECOND, STREAM, put_behind, times, without_sound};
-use crate::world::{GATEWAY, Setup, VIEWER, World, address};
+use crate::world::{GATEWAY, Setup, VIEWER, World, address, beginning};
 
 /// Two viewers, each in a world of its own but for the link.
 struct Pair([World; 2]);
@@ -23,7 +23,7 @@ impl Pair {
 
     /// The same, but each has such a link of its own.
     fn apart(setup: impl Fn() -> Setup, link: Link, after: Duration, later: Duration) -> Pair {
-        let start = Instant::now();
+        let start = beginning();
         let paths = Arc::default();
         let worlds = [after, after + later].map(|after| {
             let setup = Setup {

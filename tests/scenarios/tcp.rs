@@ -1,13 +1,13 @@
 //! Viewers over TCP: what their connection does not carry is left out in whole GOPs.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rtsp_webrtc_gateway::internals::media::Codec;
 use rtsp_webrtc_gateway::state::{Detail, Protocol, QualityReason, SessionState, StreamId};
 
 use crate::world::camera::{Camera, Frames};
 use crate::world::pipe::Pipe;
-use crate::world::{STREAM, Setup, VIEWER, World, address};
+use crate::world::{STREAM, Setup, VIEWER, World, address, beginning};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -187,7 +187,7 @@ fn a_thin_connection_shows_the_substream_and_a_wider_one_the_best_again() {
         400_000,
         Setup {
             variants: vec![STREAM, sub],
-            cameras: vec![Camera::new(Instant::now(), sub, SUB)],
+            cameras: vec![Camera::new(beginning(), sub, SUB)],
             ..sized()
         },
     );

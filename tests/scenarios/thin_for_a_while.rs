@@ -20,7 +20,7 @@ fn frozen(world: &World, from: Instant) -> Duration {
 
 #[test]
 fn a_viewer_catches_up_once_the_link_is_wide_again() {
-    let joins: Vec<u32> = (0..4000).step_by(250).collect();
+    let joins: Vec<u32> = (0..4000).step_by(83).collect();
     let mut still = Duration::ZERO;
     for &after in &joins {
         let mut world = behind(times(30, 200 * MS), after * MS, without_sound());
@@ -35,7 +35,8 @@ fn a_viewer_catches_up_once_the_link_is_wide_again() {
         let seen = watch(&mut world, 4 * SECOND);
         assert!(seen.age < 200 * MS, "{after}: {seen:?}");
     }
-    // 2.1 s if it waited for the next keyframe.
+    // 2.1 s if it waited for the next keyframe. It depends much on when the viewer joined: the mean of 16 of these is
+    // 1.55 s to 1.97 s.
     let mean = still / joins.len() as u32;
     assert!(mean < 1900 * MS, "{mean:?}");
 }

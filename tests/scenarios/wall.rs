@@ -7,7 +7,7 @@ use rtsp_webrtc_gateway::state::{QualityReason, SessionState, SlotView, StreamId
 use testkit::net::Link;
 
 use crate::world::camera::{Camera, Frames, frame_of};
-use crate::world::{Setup, Slots, World};
+use crate::world::{Setup, Slots, World, beginning};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -31,7 +31,7 @@ fn frames(first: usize) -> Frames {
 /// A wall with a slot for each of these, and for each of these with sound, and the cameras door, yard and gate,
 /// which have run for a while.
 fn wall(videos: Slots, audios: Slots) -> World {
-    let now = Instant::now();
+    let now = beginning();
     let cameras = [DOOR, YARD, GATE].into_iter().enumerate();
     let cameras = cameras.map(|(i, stream)| Camera::with_sound(now, stream, frames(i * 15)));
     wall_of(now, cameras.collect(), videos, audios)
@@ -89,7 +89,7 @@ fn assert_goes_on(world: &World, mid: &str, streams: &[StreamId]) {
 
 #[test]
 fn sixty_four_slots_of_several_streams_play() {
-    let now = Instant::now();
+    let now = beginning();
     let streams: Vec<StreamId> = (20..30).map(StreamId).collect();
     let cameras = streams.iter().enumerate();
     let cameras = cameras.map(|(i, &stream)| Camera::new(now, stream, frames(i * 5)));
@@ -174,7 +174,7 @@ fn a_slot_is_unbound_and_bound_again() {
 
 #[test]
 fn a_slot_whose_stream_has_no_keyframe_shows_nothing_of_the_one_before() {
-    let now = Instant::now();
+    let now = beginning();
     let late = Camera::on_demand(GATE, frames(0), 600 * MS);
     let cameras = vec![Camera::new(now, DOOR, frames(0)), late];
     let mut world = wall_of(now, cameras, vec![Some(DOOR)], vec![]);
@@ -342,7 +342,7 @@ fn changes_of_slots_are_told_once() {
 
 #[test]
 fn a_slot_shows_nothing_of_a_stream_whose_codec_it_does_not_take() {
-    let now = Instant::now();
+    let now = beginning();
     let h265 = Frames {
         codec: Codec::H265,
         ..frames(0)

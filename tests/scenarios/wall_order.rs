@@ -8,7 +8,7 @@ use testkit::net::Link;
 
 use crate::wall::{got, wall_of};
 use crate::world::camera::{Camera, Frames, frame_of};
-use crate::world::{GATEWAY, VIEWER, World, address};
+use crate::world::{GATEWAY, VIEWER, World, address, beginning};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ fn slots(count: u64, rate: u64) -> World {
 
 /// The same, where so many bytes wait at most.
 fn slots_behind(count: u64, rate: u64, queue: usize) -> World {
-    let now = Instant::now();
+    let now = beginning();
     let camera = |stream, first| Camera::new(now, stream, Frames { first, ..FRAMES });
     let shown = (0..count).map(|i| camera(before(i), (i * 11 % 50) as usize));
     let others = (0..count).map(|i| camera(after(i), (i * 7 % 50) as usize));

@@ -10,7 +10,7 @@ use testkit::net::Link;
 
 use crate::wall::wall_of;
 use crate::world::camera::{Camera, Frames, frame_of};
-use crate::world::{GATEWAY, VIEWER, World, address};
+use crate::world::{GATEWAY, VIEWER, World, address, beginning};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -53,7 +53,7 @@ fn sub(i: u64) -> StreamId {
 
 /// A wall of so many tiles, each bound to a camera of its own, behind a link of this many bits per second.
 fn tiles(count: u64, view: SlotView, rate: u64) -> World {
-    let now = Instant::now();
+    let now = beginning();
     let first = |frames: Frames, i: u64| Frames {
         first: (i * 7 % 50) as usize,
         ..frames

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rtsp_webrtc_gateway::error::Status;
 use rtsp_webrtc_gateway::internals::media::Codec;
@@ -12,7 +12,6 @@ use rtsp_webrtc_gateway::internals::sdp::answer::{
 };
 use rtsp_webrtc_gateway::internals::sdp::offer::{IngestAnswer, Offer};
 use rtsp_webrtc_gateway::internals::sdp::{IceCredentials, answer};
-use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
     ConnectionId, Ingest, Io, LegConfig, Media, Path, Remote, SendBuffer, Session, Tracks,
     TransactionKey, Transmit, TransportConfig, WallClock, WouldBlock,
@@ -22,7 +21,7 @@ use rtsp_webrtc_gateway::tuning::{EstimateLimits, SrtpPolicy};
 use testkit::net::{Link, Network};
 
 use super::world::camera::{Camera, Frames};
-use super::world::{GATEWAY, STREAM, address};
+use super::world::{GATEWAY, STREAM, address, beginning, certificate, wall};
 
 const SERVER: &str = "203.0.113.9:8189";
 /// Where we are after our address has changed.
@@ -107,7 +106,7 @@ fn credentials(name: &str) -> IceCredentials {
 impl Both {
     /// Both have each other's SDP. `more`: candidates that the server names besides, with a higher priority.
     fn new(seed: u64, more: &[&str]) -> Both {
-        let now = Instant::now();
+        let now = beginning();
         let frames = Frames {
             codec: Codec::H264,
             sizes: (9000, 2000),
@@ -117,7 +116,7 @@ impl Both {
             small: false,
         };
         let camera = Camera::new(now, STREAM, frames);
-        let certificates = [(); 2].map(|()| Arc::new(Certificate::generate().unwrap()));
+        let certificates = [(); 2].map(|()| Arc::new(certificate()));
         let ice = ["output", "ingest"].map(credentials);
         let allowed = Allowed {
             nack: true,
@@ -190,7 +189,7 @@ impl Both {
             congestion: Some(EstimateLimits::default()),
             transport_cc: negotiated.transport_cc(),
             paths: Arc::default(),
-            clock: WallClock::new(now, SystemTime::now()),
+            clock: WallClock::new(now, wall()),
         };
         let legs = LegConfig::of_stream(STREAM, negotiated.clone(), [seed, seed + 1]);
         let output = Session::new(now, transport(OUTPUT), legs);

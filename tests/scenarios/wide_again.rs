@@ -2,8 +2,6 @@
 //! streams' groups of pictures, of the probes and of the feedback that happens. And how often it is switched where
 //! nothing changes.
 
-use std::time::Instant;
-
 use rtsp_webrtc_gateway::internals::media::Codec;
 use rtsp_webrtc_gateway::state::StreamId;
 use testkit::net::Link;
@@ -11,7 +9,7 @@ use testkit::viewer::ViewerConfig;
 
 use crate::thin::{MS, SECOND, behind, times};
 use crate::world::camera::{Camera, Frames};
-use crate::world::{GATEWAY, STREAM, Setup, VIEWER, World, address};
+use crate::world::{GATEWAY, STREAM, Setup, VIEWER, World, address, beginning};
 
 const SUB: StreamId = StreamId(2);
 
@@ -83,7 +81,7 @@ impl Case {
             viewer,
             frames: Some(main),
             variants: vec![STREAM, SUB],
-            cameras: vec![Camera::new(Instant::now(), SUB, sub)],
+            cameras: vec![Camera::new(beginning(), SUB, sub)],
             seed: self.seed,
             ..Setup::default()
         };

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rtsp_webrtc_gateway::internals::media::h264::ParameterSets;
 use rtsp_webrtc_gateway::internals::media::{
@@ -364,6 +364,22 @@ pub fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
+/// The gateway's certificate.
+pub fn certificate() -> Certificate {
+    Certificate::of(testkit::certificate::certificate("gateway")).unwrap()
+}
+
+/// When all scenarios begin. What is made before a world, such as a camera, begins with it, not some microseconds before.
+pub fn beginning() -> Instant {
+    static BEGINNING: OnceLock<Instant> = OnceLock::new();
+    *BEGINNING.get_or_init(Instant::now)
+}
+
+/// Wall clock at the start of a scenario: what is rounded in it, such as the round trip of a report, is always the same.
+pub fn wall() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
 pub const LIMITS: RingLimits = RingLimits {
     packets: 512,
     history: Duration::from_secs(1),
@@ -375,12 +391,12 @@ pub const LIMITS: RingLimits = RingLimits {
 impl World {
     /// A world in which the offer has been answered.
     pub fn new(setup: Setup) -> World {
-        World::at(Instant::now(), setup)
+        World::at(beginning(), setup)
     }
 
     /// The same; `now` is its beginning.
     pub fn at(now: Instant, setup: Setup) -> World {
-        let wall = SystemTime::now();
+        let wall = wall();
         let [sps, pps] = setup.clip.parameter_sets();
         let video_info = match (&setup.frames, &setup.video) {
             (Some(frames), _) => info(frames.codec),
@@ -405,7 +421,7 @@ impl World {
             transport_cc: setup.congestion && setup.pacing.is_some(),
         };
         let negotiated = answer::negotiate(&offer, &videos, audio, allowed, &mut random).unwrap();
-        let certificate = Arc::new(Certificate::generate().unwrap());
+        let certificate = Arc::new(certificate());
         let local_ice = IceCredentials {
             ufrag: "gateway0".to_owned(),
             pwd: "passwordOfTheGateway00000".to_owned(),

@@ -19,16 +19,15 @@ pub struct Certificate {
 impl Certificate {
     /// Makes a key and a certificate.
     pub fn generate() -> Result<Certificate> {
-        let provider = Arc::new(Provider::new());
-        let failed = |why: String| {
-            let sentence = format!("the certificate for DTLS could not be made: {why}");
-            Error::new(Status::Io, sentence)
-        };
         let names = vec![env!("CARGO_PKG_NAME").to_owned()];
-        let certificate = RtcCertificate::generate_self_signed(names, provider.crypto())
-            .map_err(|error| failed(error.to_string()))?;
+        let made = RtcCertificate::generate_self_signed(names, Provider::new().crypto());
+        Certificate::of(made.map_err(|error| failed(&error.to_string()))?)
+    }
+
+    /// One that was made, with its key.
+    pub fn of(certificate: RtcCertificate) -> Result<Certificate> {
         let der = certificate.certificate.first();
-        let der = der.ok_or_else(|| failed("it is empty".to_owned()))?;
+        let der = der.ok_or_else(|| failed("it is empty"))?;
         let hash = digest::digest(&digest::SHA256, der);
         let pairs: Vec<String> = hash
             .as_ref()
@@ -38,7 +37,7 @@ impl Certificate {
         Ok(Certificate {
             fingerprint: pairs.join(":"),
             certificate,
-            provider,
+            provider: Arc::new(Provider::new()),
         })
     }
 
@@ -46,6 +45,11 @@ impl Certificate {
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
+}
+
+fn failed(why: &str) -> Error {
+    let sentence = format!("the certificate for DTLS could not be made: {why}");
+    Error::new(Status::Io, sentence)
 }
 
 #[cfg(test)]
