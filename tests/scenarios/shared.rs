@@ -140,16 +140,22 @@ const CASES: [(u32, u32); 12] = [
 
 #[test]
 fn a_link_that_carries_neither_stream_is_shared() {
-    let cases = CASES.map(|(after, later)| share(16, after * MS, later * MS));
-    // Within a fifth of each other by far; of one case or another not, by the millisecond in which they come.
+    // Most depends on the milliseconds in which they come.
+    let cases = [0, 74, 148, 222]
+        .map(|shift| CASES.map(|(after, later)| share(16, (after + shift) * MS, later * MS)));
+    let cases: Vec<Shares> = cases.into_iter().flatten().collect();
     let mean = cases.iter().map(|shares| shares.lesser).sum::<f64>() / cases.len() as f64;
-    assert!(mean > 0.92, "{mean}");
+    assert!(mean > 0.96, "{mean}");
+    let over = cases.iter().filter(|shares| shares.most > 1.1).count();
+    assert!(over <= 2, "{over}");
     for shares in &cases {
-        assert!(shares.lesser > 2.0 * 0.6 / 1.6, "{shares:?}");
-        assert!(shares.lost < 0.015, "{shares:?}");
-        assert!(shares.most < 1.2, "{shares:?}");
+        // Within a fifth of each other.
+        assert!(shares.lesser > 2.0 * 0.8 / 1.8, "{shares:?}");
+        assert!(shares.lost < 0.005, "{shares:?}");
+        // Until the second one has measured anything, nobody knows that they share a link.
+        assert!(shares.most < 1.15, "{shares:?}");
         // Probes that fail take a tenth.
-        assert!(shares.used > 0.9, "{shares:?}");
+        assert!(shares.used > 0.88, "{shares:?}");
     }
 }
 

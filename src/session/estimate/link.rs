@@ -14,6 +14,8 @@ const MOST_HEEDED: u64 = 160_000_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Others {
     pub count: u32,
+    /// The highest rate that one of them measured of the link, in bits per second.
+    pub link: f64,
     /// Bits per second of all of them: what they use, and what they were sent in the last two seconds.
     pub used: f64,
     pub sent: f64,
@@ -55,13 +57,14 @@ impl Link {
     /// What others leave of it, whether they are heeded or not.
     pub fn left(&self, now: u64) -> Option<f64> {
         let (others, rate) = self.others.zip(self.rate(now))?;
-        Some(rate - others.used)
+        Some(rate.max(others.link) - others.used)
     }
 
     /// If it does not carry what others use and what is `wanted`: the part of it that is left, which is what they do
     /// not use, or a fair one. `rely`: the share of what it carries that is used.
     pub fn part(&self, now: u64, wanted: f64, rely: f64) -> Option<f64> {
         let (others, rate) = self.others.filter(|_| self.heeded).zip(self.rate(now))?;
+        let rate = rate.max(others.link);
         let fair = rely * rate / f64::from(others.count + 1);
         let part = (rely * rate - others.used).max(fair);
         (others.used + wanted > rate).then_some(part)
@@ -111,6 +114,7 @@ mod tests {
             link.note(0, 1e6);
             let others = Others {
                 count,
+                link: 0.8e6,
                 used,
                 sent: used,
             };
@@ -122,8 +126,20 @@ mod tests {
         assert_eq!(part(1, 8e5, 7e5), Some(4.5e5), "a half");
         assert_eq!(part(4, 2e6, 7e5), Some(1.8e5), "a fifth");
         let mut link = Link::default();
-        link.set_others(Some(Others::default()), true);
+        let mut others = Others {
+            count: 1,
+            link: 1e6,
+            used: 8e5,
+            sent: 8e5,
+        };
+        link.set_others(Some(others), true);
         assert_eq!(link.part(0, 7e5, 0.9), None, "nothing was measured");
+        link.note(0, 0.7e6);
+        assert_eq!(link.part(0, 7e5, 0.9), Some(4.5e5), "another measured more");
+        others.used = 3e5;
+        link.set_others(Some(others), true);
+        assert_eq!(link.part(0, 7e5, 0.9), None, "and that suffices");
+        assert_eq!(link.left(0), Some(7e5));
     }
 
     #[test]

@@ -52,6 +52,12 @@ impl Meter {
         (span >= ENOUGH).then(|| self.total as f64 * 8e6 / (span << self.shift) as f64)
     }
 
+    /// The rate at `at` over the whole window, of which nothing may have been counted at its beginning.
+    pub fn mean(&mut self, at: i64) -> f64 {
+        self.advance(at >> self.shift);
+        self.total as f64 * 8e6 / ((BUCKETS as i64) << self.shift) as f64
+    }
+
     /// The rate when something was counted last; 0 until there is enough data.
     pub fn last_rate(&self) -> f64 {
         self.clone().rate(self.newest << self.shift).unwrap_or(0.0)
@@ -97,6 +103,17 @@ mod tests {
         assert_eq!(meter.rate(9_000_000), Some(0.0));
         meter.add(1000, 5000);
         assert_eq!(meter.rate(9_000_000), Some(0.0), "long ago");
+    }
+
+    #[test]
+    fn the_mean_counts_the_time_before_the_first_packet() {
+        let mut meter = Meter::new(15);
+        assert_eq!(meter.mean(0), 0.0);
+        for at in (0..262_144).step_by(8192) {
+            meter.add(at, 1024);
+        }
+        let at = 262_143;
+        assert_eq!((meter.rate(at), meter.mean(at)), (Some(1e6), 0.5e6));
     }
 
     #[test]

@@ -153,18 +153,19 @@ impl Estimator {
         self.control.link(self.micros(now))
     }
 
-    /// What was sent in the last two seconds, in bits per second.
+    /// What was sent in the last two seconds, in bits per second: little to a viewer that has just come.
     pub fn sent_rate(&mut self, now: Instant) -> f64 {
-        self.sent.rate(self.micros(now) as i64).unwrap_or(0.0)
+        self.sent.mean(self.micros(now) as i64)
     }
 
     /// Others may use the same link: what is left is a part of it. They are heeded for a while after there was a
     /// queue or loss, and ever longer if that comes back whenever they are not.
     pub fn share(&mut self, now: Instant, others: Option<Others>) {
         let now = self.micros(now);
-        if let (Some(others), Some(sent)) = (others, self.sent.rate(now as i64))
+        if let Some(others) = others
             && !self.is_queued()
         {
+            let sent = self.sent.mean(now as i64);
             self.control.carried(now, others.sent + sent);
         }
         let heeded = self.heeding.is_on(now);

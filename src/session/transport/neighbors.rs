@@ -3,7 +3,8 @@
 //! carries makes do with its part.
 //!
 //! One address is not always one link: a VPN or a relay has viewers behind it whose links have nothing in common.
-//! What is sent to them together tells: more than the link carries, for seconds, is not sent through one link.
+//! What is sent to them together tells: more than the link carries, for seconds, is not sent through one link. Who has
+//! just come may have measured only what the others left of it, so the highest measurement of all counts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -31,9 +32,16 @@ pub struct Neighborhood {
     count: AtomicUsize,
     /// Until when a probe of one of them is on its way, in microseconds.
     probe: AtomicU64,
-    /// Until when they are known to share no link, in microseconds.
-    apart: AtomicU64,
-    viewers: Mutex<Vec<Viewer>>,
+    known: Mutex<Known>,
+}
+
+/// What is known of them.
+#[derive(Debug, Default)]
+struct Known {
+    viewers: Vec<Viewer>,
+    /// What was sent to all together that is more than one link carries, in bits per second, and until when it is
+    /// remembered.
+    apart: Option<(f64, Instant)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,8 +69,7 @@ impl Neighborhood {
             began: now,
             count: AtomicUsize::new(0),
             probe: AtomicU64::new(0),
-            apart: AtomicU64::new(0),
-            viewers: Mutex::default(),
+            known: Mutex::default(),
         }
     }
 }
@@ -83,14 +90,15 @@ impl Viewer {
 impl Neighbor {
     /// Another viewer.
     pub fn join(all: Arc<Neighborhood>) -> Neighbor {
-        let mut viewers = all.viewers.lock();
+        let mut known = all.known.lock();
+        let viewers = &mut known.viewers;
         let number = viewers.last().map_or(0, |last| last.number + 1);
         viewers.push(Viewer {
             number,
             ..Viewer::default()
         });
         all.count.store(viewers.len(), Ordering::Relaxed);
-        drop(viewers);
+        drop(known);
         Neighbor { number, all }
     }
 
@@ -107,7 +115,8 @@ impl Neighbor {
             return None;
         }
         let mut others = Others::default();
-        for viewer in self.all.viewers.lock().iter_mut() {
+        let known = &mut *self.all.known.lock();
+        for viewer in &mut known.viewers {
             if viewer.number == self.number {
                 (viewer.link, viewer.used, viewer.sent) = (link, used, sent);
                 viewer.said = Some(now);
@@ -115,14 +124,21 @@ impl Neighbor {
                 others.count += 1;
                 others.used += viewer.used;
                 others.sent += viewer.sent_until(now);
+                others.link = others.link.max(viewer.link.unwrap_or(0.0));
             }
         }
-        if link.is_some_and(|link| sent + others.sent > APART * link) {
-            let until = self.micros(now + REMEMBERED);
-            self.all.apart.store(until, Ordering::Relaxed);
+        if others.count == 0 {
+            return None;
         }
-        let apart = self.micros(now) < self.all.apart.load(Ordering::Relaxed);
-        (others.count > 0 && !apart).then_some(others)
+        let together = sent + others.sent;
+        let most = APART * others.link.max(link.unwrap_or(0.0));
+        if together > most {
+            known.apart = Some((together, now + REMEMBERED));
+        }
+        // What was more than the link carries is no more than that once more was measured.
+        let apart = known.apart;
+        let apart = apart.is_some_and(|(together, until)| now < until && together > most);
+        (!apart).then_some(others)
     }
 
     /// Whether no probe of another one is on its way. Many would wait for each other for long.
@@ -144,9 +160,10 @@ impl Neighbor {
 
 impl Drop for Neighbor {
     fn drop(&mut self) {
-        let mut viewers = self.all.viewers.lock();
-        viewers.retain(|viewer| viewer.number != self.number);
-        self.all.count.store(viewers.len(), Ordering::Relaxed);
+        let mut known = self.all.known.lock();
+        known.viewers.retain(|viewer| viewer.number != self.number);
+        let count = known.viewers.len();
+        self.all.count.store(count, Ordering::Relaxed);
     }
 }
 
@@ -159,8 +176,13 @@ fn are_alike(one: Option<f64>, other: Option<f64>) -> bool {
 mod tests {
     use super::*;
 
-    fn some(count: u32, used: f64, sent: f64) -> Option<Others> {
-        Some(Others { count, used, sent })
+    fn some(count: u32, link: f64, used: f64, sent: f64) -> Option<Others> {
+        Some(Others {
+            count,
+            link,
+            used,
+            sent,
+        })
     }
 
     #[test]
@@ -173,14 +195,14 @@ mod tests {
         assert_eq!(says(&one, Some(8e5), 5e5), None, "alone");
         let other = join();
         assert_eq!(says(&other, Some(9e5), 4e5), None, "nothing was said yet");
-        assert_eq!(says(&one, Some(8e5), 5e5), some(1, 4e5, 4e5));
+        assert_eq!(says(&one, Some(8e5), 5e5), some(1, 9e5, 4e5, 4e5));
         assert_eq!(says(&other, None, 4e5), None, "nothing was measured");
         assert_eq!(says(&other, Some(5e6), 4e5), None, "another link");
         let third = join();
         says(&other, Some(8e5), 1e5);
-        assert_eq!(says(&third, Some(8e5), 2e5), some(2, 6e5, 6e5));
+        assert_eq!(says(&third, Some(8e5), 2e5), some(2, 8e5, 6e5, 6e5));
         drop(one);
-        assert_eq!(says(&third, Some(8e5), 2e5), some(1, 1e5, 1e5));
+        assert_eq!(says(&third, Some(8e5), 2e5), some(1, 8e5, 1e5, 1e5));
     }
 
     #[test]
@@ -194,11 +216,29 @@ mod tests {
                 .map(|v| v.exchange(at, Some(6e5), 5e5, sent));
             known[3]
         };
-        assert_eq!(say(start, 2e5), some(3, 15e5, 6e5));
+        assert_eq!(say(start, 2e5), some(3, 6e5, 15e5, 6e5));
         assert_eq!(say(start, 5e5), None);
         let later = start + REMEMBERED / 2;
         assert_eq!(say(later, 1e5), None, "one of them pauses");
-        assert_eq!(say(later + REMEMBERED, 1e5), some(3, 15e5, 3e5));
+        assert_eq!(say(later + REMEMBERED, 1e5), some(3, 6e5, 15e5, 3e5));
+    }
+
+    /// Who comes while the others send measures less than the link carries at first.
+    #[test]
+    fn the_highest_measurement_of_the_link_counts() {
+        let now = Instant::now();
+        let all = Arc::new(Neighborhood::new(now));
+        let [one, other] = [0, 1].map(|_| Neighbor::join(Arc::clone(&all)));
+        one.exchange(now, Some(8e5), 5e5, 4.5e5);
+        let says = |link| other.exchange(now, Some(link), 5e5, 4e5);
+        assert_eq!(says(5.5e5), some(1, 8e5, 5e5, 4.5e5), "85 of 80, not of 55");
+        one.exchange(now, Some(5.5e5), 5e5, 4.5e5);
+        assert_eq!(says(5.5e5), None, "both measured too little");
+        assert_eq!(
+            says(8e5),
+            some(1, 5.5e5, 5e5, 4.5e5),
+            "one has measured more"
+        );
     }
 
     #[test]
@@ -208,11 +248,11 @@ mod tests {
         let [gone, left] = [0, 1].map(|_| Neighbor::join(Arc::clone(&all)));
         gone.exchange(start, Some(6e5), 5e5, 4e5);
         let at = |time| left.exchange(start + time, Some(6e5), 3e5, 3e5);
-        assert_eq!(at(FRESH / 2), some(1, 5e5, 4e5));
-        assert_eq!(at(FRESH), some(1, 5e5, 0.0));
+        assert_eq!(at(FRESH / 2), some(1, 6e5, 5e5, 4e5));
+        assert_eq!(at(FRESH), some(1, 6e5, 5e5, 0.0));
         // More together than the link carries, but not at one time.
         let more = left.exchange(start + 2 * FRESH, Some(6e5), 5e5, 6e5);
-        assert_eq!(more, some(1, 5e5, 0.0));
+        assert_eq!(more, some(1, 6e5, 5e5, 0.0));
     }
 
     #[test]
