@@ -123,7 +123,7 @@ fn after_a_dip_of_wifi_the_picture_is_soon_live_again() {
         world.run(3 * SECOND);
         let seen = watch(&mut world, 37 * SECOND);
         println!("{after}: {seen:?} {:?}", world.session.figures());
-        assert!(seen.age < 160 * MS, "{after} ms: {seen:?}");
+        assert!(seen.age < 150 * MS, "{after} ms: {seen:?}");
         assert_eq!(world.session.figures().skips, 0, "{after} ms: {seen:?}");
         all += seen.age;
     }
