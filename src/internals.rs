@@ -92,7 +92,7 @@ pub mod session {
 
 /// The addresses that a NAT gives the gateway.
 pub mod stun {
-    pub use crate::stun::{Action, Client, Name, allocation};
+    pub use crate::stun::{Action, Asks, Client, Name, allocation};
 }
 
 /// Media for the host.

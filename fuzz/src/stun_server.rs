@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use rtsp_webrtc_gateway::internals::stun::{Action, Client, Name};
+use rtsp_webrtc_gateway::internals::stun::{Action, Asks, Client, Name};
 
 /// The first two bytes are the type of the message, the others its attributes; the header is that of an answer. As they
 /// are, the bytes answer nothing after it.

@@ -16,10 +16,10 @@ use rtc::stun::message::{
     CLASS_ERROR_RESPONSE, CLASS_SUCCESS_RESPONSE, Message, MessageClass, MessageType, Setter,
 };
 use rtc::stun::xoraddr::XorMappedAddress;
-use rtsp_webrtc_gateway::internals::stun::Action;
 use rtsp_webrtc_gateway::internals::stun::allocation::{
     Asker, Client, Heard, Origin, Server, Wire,
 };
+use rtsp_webrtc_gateway::internals::stun::{Action, Asks};
 
 static CRYPTO: AwsLcRsProvider = AwsLcRsProvider::new();
 const PASSWORD: &str = "not-to-be-shown";

@@ -17,7 +17,7 @@ use crate::state::{
     SrtpProfile, StreamId, StreamState, Switches, Warning,
 };
 use crate::stats::{GatewaySnapshot, MediaCosts, StreamSnapshot, WorkerSnapshot};
-use crate::stun::{Report, allocation};
+use crate::stun::{Reflexive, Report};
 use crate::tuning::{Applies, KNOBS, Knob, Tuning};
 
 /// Names of all streams.
@@ -219,12 +219,12 @@ struct StunServer<'a> {
     message: &'a str,
 }
 
-impl<'a> From<&'a Report> for StunServer<'a> {
-    fn from(report: &'a Report) -> StunServer<'a> {
+impl<'a> From<&'a Report<Reflexive>> for StunServer<'a> {
+    fn from(report: &'a Report<Reflexive>) -> StunServer<'a> {
         StunServer {
             server: &report.server,
-            public: report.mapping.map(|mapping| mapping.public),
-            base: report.mapping.map(|mapping| mapping.base),
+            public: report.given.map(|mapping| mapping.public),
+            base: report.given.map(|mapping| mapping.base),
             message: &report.message,
         }
     }
@@ -237,11 +237,11 @@ struct TurnServer<'a> {
     message: &'a str,
 }
 
-impl<'a> From<&'a allocation::Report> for TurnServer<'a> {
-    fn from(report: &'a allocation::Report) -> TurnServer<'a> {
+impl<'a> From<&'a Report<SocketAddr>> for TurnServer<'a> {
+    fn from(report: &'a Report<SocketAddr>) -> TurnServer<'a> {
         TurnServer {
             server: &report.server,
-            relayed: report.relayed,
+            relayed: report.given,
             message: &report.message,
         }
     }

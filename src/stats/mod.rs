@@ -6,6 +6,7 @@ mod latency;
 pub mod prometheus;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use self::costs::{Costs, MediaCosts};
@@ -14,7 +15,7 @@ use crate::state::{
     Detail, OutputId, OutputInfo, Quality, QualityReason, SessionId, SessionInfo, SinkId, SinkInfo,
     StreamId, StreamInfo, Switches,
 };
-use crate::stun::{Report, allocation};
+use crate::stun::{Reflexive, Report};
 use crate::tuning::Tuning;
 
 /// A gateway at one moment.
@@ -52,10 +53,10 @@ pub struct GatewaySnapshot<'a> {
     /// Viewers on whose paths large datagrams vanished.
     pub narrow_paths: u64,
     /// What STUN servers say.
-    pub stun: Vec<Report>,
+    pub stun: Vec<Report<Reflexive>>,
     /// How often a TURN server has allocated something to the gateway, and what is known of each.
     pub allocations: u64,
-    pub turn_servers: Vec<allocation::Report>,
+    pub turn_servers: Vec<Report<SocketAddr>>,
     /// Offers refused because the process came near its memory limit.
     pub refused_for_memory: u64,
     pub tuning: &'a Tuning,

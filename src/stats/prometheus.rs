@@ -118,13 +118,13 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
     );
     for (i, report) in gateway.stun.iter().enumerate() {
         let address = report
-            .mapping
+            .given
             .map_or(String::new(), |mapping| mapping.public.to_string());
         let labels = format!(
             "number=\"{i}\",server=\"{}\",public=\"{address}\"",
             report.server
         );
-        out.sample("stun_answers", &labels, u64::from(report.mapping.is_some()));
+        out.sample("stun_answers", &labels, u64::from(report.given.is_some()));
     }
     out.gauge(
         "turn_server_allocated",
@@ -132,14 +132,14 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
     );
     for (i, report) in gateway.turn_servers.iter().enumerate() {
         let address = report
-            .relayed
+            .given
             .map_or(String::new(), |relayed| relayed.to_string());
         let server = &report.server;
         let labels = format!("number=\"{i}\",server=\"{server}\",relayed=\"{address}\"");
         out.sample(
             "turn_server_allocated",
             &labels,
-            u64::from(report.relayed.is_some()),
+            u64::from(report.given.is_some()),
         );
     }
     out.gauge("tuning", "Value of a knob.");

@@ -3,6 +3,7 @@
 //! [`allocation`], for NATs that let nobody in.
 
 pub mod allocation;
+mod asks;
 pub mod attributes;
 mod server;
 
@@ -16,10 +17,11 @@ use rtc::stun::message::{
 };
 use rtc::stun::xoraddr::XorMappedAddress;
 
+pub use crate::sdp::answer::Reflexive;
+pub use asks::{Action, Asks, Report};
 pub use server::Name;
 
 use crate::error::Result;
-use crate::sdp::answer::Reflexive;
 
 /// What the transaction IDs begin with: no session is at this place.
 const PLACE: [u8; 4] = [0xff; 4];
@@ -34,28 +36,6 @@ const TRIES: u32 = 4;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A server that did not answer is asked again, and its name is looked up again, after this time.
 const RETRY: Duration = Duration::from_secs(30);
-
-/// What is to be done now.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Action<Other = Infallible> {
-    /// Look up the name of the server with this number, and tell the client.
-    Resolve(usize, Name),
-    /// Send a datagram from the media socket; from this address of ours, if it has to be that one.
-    Send(SocketAddr, Option<IpAddr>, Vec<u8>),
-    /// Something that only this client asks for.
-    Other(Other),
-}
-
-/// What is known of a server, or of one of its addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// As the host named it.
-    pub server: String,
-    /// What it said.
-    pub mapping: Option<Reflexive>,
-    /// What is wrong; empty if nothing is known to be.
-    pub message: String,
-}
 
 /// Asks the servers.
 #[derive(Debug, Default)]
@@ -108,78 +88,6 @@ impl Client {
         }
     }
 
-    /// The next thing to do; `random` is for transaction IDs.
-    pub fn poll(
-        &mut self,
-        now: Instant,
-        random: &mut dyn FnMut() -> Result<u64>,
-    ) -> Result<Option<Action>> {
-        for (number, server) in self.servers.iter_mut().enumerate() {
-            if server.lookup.is_some_and(|at| at <= now) {
-                server.lookup = None;
-                return Ok(Some(Action::Resolve(number, server.name.clone())));
-            }
-            for question in &mut server.questions {
-                if question.due > now {
-                    continue;
-                }
-                if question.asked.is_some_and(|asked| asked.times == TRIES) {
-                    question.gave_up(now);
-                    // It may be somewhere else by now.
-                    server.lookup = server.lookup.or(Some(now + RETRY));
-                    continue;
-                }
-                let request = question.ask(now, random)?;
-                return Ok(Some(Action::Send(question.to, None, request.to_vec())));
-            }
-        }
-        self.note();
-        Ok(None)
-    }
-
-    /// When [`Client::poll`] has something to do.
-    pub fn next_due(&self) -> Option<Instant> {
-        let servers = self.servers.iter();
-        let due = servers.flat_map(|server| {
-            let questions = server.questions.iter().map(|question| question.due);
-            questions.chain(server.lookup)
-        });
-        due.min()
-    }
-
-    /// The addresses of a server, or why they are not known.
-    pub fn resolved(
-        &mut self,
-        now: Instant,
-        number: usize,
-        found: std::result::Result<&[SocketAddr], String>,
-    ) {
-        let Some(server) = self.servers.get_mut(number) else {
-            return;
-        };
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => {
-                server.error = format!("{error}: check the name in stun_servers");
-                server.lookup = Some(now + RETRY);
-                return;
-            }
-        };
-        server.error.clear();
-        let mut before = std::mem::take(&mut server.questions);
-        for is_ipv4 in [true, false] {
-            let Some(&to) = found.iter().find(|address| address.is_ipv4() == is_ipv4) else {
-                continue;
-            };
-            let known = before.iter().position(|question| question.to == to);
-            server.questions.push(match known {
-                Some(known) => before.swap_remove(known),
-                None => Question::new(now, to),
-            });
-        }
-        self.note();
-    }
-
     /// The host's own addresses have changed: everything is asked anew.
     pub fn ask_anew(&mut self, now: Instant) {
         for question in self.questions_mut() {
@@ -230,29 +138,6 @@ impl Client {
         self.changes
     }
 
-    /// What is known of each server.
-    pub fn reports(&self) -> Vec<Report> {
-        let mut reports = Vec::new();
-        for server in &self.servers {
-            let report = |mapping, message| Report {
-                server: server.name.to_string(),
-                mapping,
-                message,
-            };
-            if server.questions.is_empty() {
-                reports.push(report(None, server.error.clone()));
-            }
-            for question in &server.questions {
-                let message = match question.mapping {
-                    Some(mapping) if self.differs_by_destination(mapping) => DIFFERS.to_owned(),
-                    _ => question.error.clone(),
-                };
-                reports.push(report(question.mapping, message));
-            }
-        }
-        reports
-    }
-
     /// Whether another server sees another port of the same address: it is of no use to viewers then.
     fn differs_by_destination(&self, mapping: Reflexive) -> bool {
         let mappings = self.questions().filter_map(|question| question.mapping);
@@ -283,6 +168,103 @@ impl Client {
     fn questions_mut(&mut self) -> impl Iterator<Item = &mut Question> {
         let servers = self.servers.iter_mut();
         servers.flat_map(|server| &mut server.questions)
+    }
+}
+
+impl Asks for Client {
+    const PROTOCOL: &str = "STUN";
+    type Other = Infallible;
+    type Given = Reflexive;
+
+    fn poll(
+        &mut self,
+        now: Instant,
+        random: &mut dyn FnMut() -> Result<u64>,
+    ) -> Result<Option<Action>> {
+        for (number, server) in self.servers.iter_mut().enumerate() {
+            if server.lookup.is_some_and(|at| at <= now) {
+                server.lookup = None;
+                return Ok(Some(Action::Resolve(number, server.name.clone())));
+            }
+            for question in &mut server.questions {
+                if question.due > now {
+                    continue;
+                }
+                if question.asked.is_some_and(|asked| asked.times == TRIES) {
+                    question.gave_up(now);
+                    // It may be somewhere else by now.
+                    server.lookup = server.lookup.or(Some(now + RETRY));
+                    continue;
+                }
+                let request = question.ask(now, random)?;
+                return Ok(Some(Action::Send(question.to, None, request.to_vec())));
+            }
+        }
+        self.note();
+        Ok(None)
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        let servers = self.servers.iter();
+        let due = servers.flat_map(|server| {
+            let questions = server.questions.iter().map(|question| question.due);
+            questions.chain(server.lookup)
+        });
+        due.min()
+    }
+
+    fn resolved(
+        &mut self,
+        now: Instant,
+        number: usize,
+        found: std::result::Result<&[SocketAddr], String>,
+    ) {
+        let Some(server) = self.servers.get_mut(number) else {
+            return;
+        };
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                server.error = format!("{error}: check the name in stun_servers");
+                server.lookup = Some(now + RETRY);
+                return;
+            }
+        };
+        server.error.clear();
+        let mut before = std::mem::take(&mut server.questions);
+        for is_ipv4 in [true, false] {
+            let Some(&to) = found.iter().find(|address| address.is_ipv4() == is_ipv4) else {
+                continue;
+            };
+            let known = before.iter().position(|question| question.to == to);
+            server.questions.push(match known {
+                Some(known) => before.swap_remove(known),
+                None => Question::new(now, to),
+            });
+        }
+        self.note();
+    }
+
+    fn reports(&self) -> Vec<Report<Reflexive>> {
+        let mut reports = Vec::new();
+        for server in &self.servers {
+            let report = |given, message| Report {
+                server: server.name.to_string(),
+                given,
+                message,
+            };
+            if server.questions.is_empty() {
+                reports.push(report(None, server.error.clone()));
+            }
+            for question in &server.questions {
+                let message = match question.mapping {
+                    Some(mapping) if self.differs_by_destination(mapping) => DIFFERS.to_owned(),
+                    _ => question.error.clone(),
+                };
+                reports.push(report(question.mapping, message));
+            }
+        }
+        reports
     }
 }
 

@@ -241,7 +241,7 @@ fn without_a_nat_there_is_nothing_to_tell() {
     world.exchange(SERVER, LOCAL);
     assert!(world.publics().is_empty());
     let report = &world.client.reports()[0];
-    assert!(report.mapping.is_some() && report.message.is_empty());
+    assert!(report.given.is_some() && report.message.is_empty());
 }
 
 #[test]

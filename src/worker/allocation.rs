@@ -14,23 +14,21 @@ use super::admission;
 use super::command::Command;
 use super::core::Core;
 use super::demux::Demux;
-use super::keeper::{Asks, Keeper};
+use super::keeper::Keeper;
 use super::registry::SessionLocation;
 use super::relays::send_framed;
 use super::routes::Routes;
 use super::server_link::{Dial, ServerLink};
 use super::thread::Peers;
-use crate::error::Result;
 use crate::net::Socket;
-use crate::random;
 use crate::sdp::answer::Reflexive;
 use crate::session::WouldBlock;
 use crate::session::framing::Wrap;
 use crate::source::Trust;
-use crate::stun::Action;
 use crate::stun::allocation::{
-    Allocated, Asker, Channels, Client, Heard, OPENING, Origin, Report, Server, Transport, Wire,
+    Allocated, Asker, Channels, Client, Heard, OPENING, Origin, Server, Transport, Wire,
 };
+use crate::stun::{Asks, Report};
 
 /// The port of an address that stands for none (RFC 8839 section 5.1): nobody is at it.
 const DISCARD: u16 = 9;
@@ -111,7 +109,7 @@ impl OwnAllocation {
     }
 
     /// What is known of each server.
-    pub fn reports(&self) -> Vec<Report> {
+    pub fn reports(&self) -> Vec<Report<SocketAddr>> {
         self.keeper.client().reports()
     }
 
@@ -284,36 +282,6 @@ impl OwnAllocation {
             _ => {}
         }
         *before = allocated;
-    }
-}
-
-impl Asks for Client {
-    const PROTOCOL: &str = "TURN";
-    type Other = Wire;
-
-    fn poll(&mut self, now: Instant) -> Result<Option<Action<Wire>>> {
-        Client::poll(self, now, &mut random::number)
-    }
-
-    fn next_due(&self) -> Option<Instant> {
-        Client::next_due(self)
-    }
-
-    fn resolved(
-        &mut self,
-        now: Instant,
-        number: usize,
-        found: std::result::Result<&[SocketAddr], String>,
-    ) {
-        Client::resolved(self, now, number, found);
-    }
-
-    fn wrong(&self) -> Vec<(String, String)> {
-        let reports = self.reports().into_iter();
-        let wrong = reports.filter(|report| !report.message.is_empty());
-        wrong
-            .map(|report| (report.server, report.message))
-            .collect()
     }
 }
 

@@ -1,38 +1,15 @@
 //! Keeps a client of servers on the network going: the client does no I/O and reads no clock, this does.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use crate::error::Result;
 use crate::net::Socket;
+use crate::random;
 use crate::source::lookup;
-use crate::stun::{Action, Name};
-
-/// Such a client.
-pub(super) trait Asks: Send + 'static {
-    /// What its servers speak, for the log.
-    const PROTOCOL: &str;
-    /// What it asks for that others do not.
-    type Other;
-
-    /// The next thing to do.
-    fn poll(&mut self, now: Instant) -> Result<Option<Action<Self::Other>>>;
-    /// When that is.
-    fn next_due(&self) -> Option<Instant>;
-    /// The addresses of the server with this number, or why they are not known.
-    fn resolved(
-        &mut self,
-        now: Instant,
-        number: usize,
-        found: std::result::Result<&[SocketAddr], String>,
-    );
-    /// The servers with which something is wrong, and what.
-    fn wrong(&self) -> Vec<(String, String)>;
-}
+use crate::stun::{Action, Asks, Name};
 
 /// A client, for all threads.
 pub(super) struct Keeper<C> {
@@ -105,7 +82,7 @@ impl<C: Asks> Keeper<C> {
     }
 
     fn poll(&self) -> Option<Action<C::Other>> {
-        let action = self.client().poll(Instant::now());
+        let action = self.client().poll(Instant::now(), &mut random::number);
         action.unwrap_or_else(|error| {
             log::error!("cannot ask {} servers: {error}", C::PROTOCOL);
             None
@@ -121,7 +98,11 @@ impl<C: Asks> Keeper<C> {
 
     /// Tells the log what is wrong with a server, once.
     fn complain(&self, said: &mut Vec<(String, String)>) {
-        let wrong = self.client().wrong();
+        let reports = self.client().reports().into_iter();
+        let wrong = reports.filter(|report| !report.message.is_empty());
+        let wrong: Vec<_> = wrong
+            .map(|report| (report.server, report.message))
+            .collect();
         for (server, message) in wrong.iter().filter(|wrong| !said.contains(wrong)) {
             log::warn!("{} server {server}: {message}", C::PROTOCOL);
         }

@@ -4,12 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::keeper::{Asks, Keeper};
-use crate::error::Result;
+use super::keeper::Keeper;
 use crate::net::{Socket, canonical};
-use crate::random;
 use crate::sdp::answer::Reflexive;
-use crate::stun::{self, Action, Client, Name, Report};
+use crate::stun::{self, Asks, Client, Name, Report};
 
 /// The addresses that a NAT gives the gateway, for all workers.
 pub struct PublicAddresses(Arc<Keeper<Client>>);
@@ -32,7 +30,7 @@ impl PublicAddresses {
     }
 
     /// What is known of each server.
-    pub fn reports(&self) -> Vec<Report> {
+    pub fn reports(&self) -> Vec<Report<Reflexive>> {
         self.0.client().reports()
     }
 
@@ -73,36 +71,6 @@ impl PublicAddresses {
     pub(super) async fn keep(self: Arc<Self>, socket: Arc<Socket>) {
         let keeper = Arc::clone(&self.0);
         keeper.keep(&socket, |never| match never {}, || {}).await;
-    }
-}
-
-impl Asks for Client {
-    const PROTOCOL: &str = "STUN";
-    type Other = std::convert::Infallible;
-
-    fn poll(&mut self, now: Instant) -> Result<Option<Action>> {
-        Client::poll(self, now, &mut random::number)
-    }
-
-    fn next_due(&self) -> Option<Instant> {
-        Client::next_due(self)
-    }
-
-    fn resolved(
-        &mut self,
-        now: Instant,
-        number: usize,
-        found: std::result::Result<&[SocketAddr], String>,
-    ) {
-        Client::resolved(self, now, number, found);
-    }
-
-    fn wrong(&self) -> Vec<(String, String)> {
-        let reports = self.reports().into_iter();
-        let wrong = reports.filter(|report| !report.message.is_empty());
-        wrong
-            .map(|report| (report.server, report.message))
-            .collect()
     }
 }
 

@@ -24,8 +24,8 @@ pub use peers::Channels;
 pub use server::{Server, Transport};
 pub use wanted::Asker;
 
-use super::Action;
 use super::attributes::{self, lifetime};
+use super::{Action, Asks, Report};
 use crate::error::Result;
 use peers::Peers;
 use request::{Asked, Login, Refused, What};
@@ -100,17 +100,6 @@ impl Allocated {
     pub fn relayed(&self) -> impl Iterator<Item = SocketAddr> {
         [Some(self.relayed), self.second].into_iter().flatten()
     }
-}
-
-/// What is known of a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// As the host named it.
-    pub server: String,
-    /// Its address for viewers, if the allocation is there.
-    pub relayed: Option<SocketAddr>,
-    /// What is wrong; empty if nothing is known to be.
-    pub message: String,
 }
 
 #[derive(Debug)]
@@ -193,129 +182,11 @@ impl Client {
         }
     }
 
-    /// The next thing to do; `random` is for transaction IDs.
-    pub fn poll(
-        &mut self,
-        now: Instant,
-        random: &mut dyn FnMut() -> Result<u64>,
-    ) -> Result<Option<Action<Wire>>> {
-        loop {
-            if let Some(asked) = &mut self.asked {
-                if now < asked.due {
-                    return Ok(None);
-                }
-                if asked.may_repeat() {
-                    let (to, bytes) = (asked.to, asked.send(now));
-                    return Ok(Some(self.send(to, bytes)));
-                }
-                let (to, what) = (asked.to, asked.what.clone());
-                if self.goes_on_without_answer(now, &what) {
-                    continue;
-                }
-                let transport = self.transport();
-                let error = format!(
-                    "{to} did not answer: check that this host may send {} there, and that a TURN server is there",
-                    transport.name()
-                );
-                self.fail(now, error);
-                continue;
-            }
-            let what = match &self.state {
-                State::Waiting(at) if *at <= now => {
-                    let Some(entry) = self.servers.get(self.current) else {
-                        return Ok(None);
-                    };
-                    let name = entry.server.name.clone();
-                    self.state = State::Resolving;
-                    return Ok(Some(Action::Resolve(self.current, name)));
-                }
-                State::Opening(to, by) if *by <= now => {
-                    let error = format!(
-                        "{to} cannot be connected to in time: check that this host may connect there, and that a TURN server is there"
-                    );
-                    self.fail(now, error);
-                    continue;
-                }
-                State::Opening(to, _) if self.connection.is_none() => {
-                    let to = *to;
-                    self.connections += 1;
-                    self.connection = Some((self.connections, None));
-                    return Ok(Some(Action::Other(Wire::Open {
-                        id: self.connections,
-                        to,
-                        server: self.current,
-                    })));
-                }
-                State::Waiting(_) | State::Resolving | State::Opening(..) | State::Over => {
-                    return Ok(None);
-                }
-                State::Known(to) => Some((*to, What::Allocate { both: self.both })),
-                State::Allocated(allocated, renewal, _) => {
-                    let what = match (self.ending, now < *renewal && self.again.is_none()) {
-                        (true, _) => Some(What::Release),
-                        (false, false) => Some(What::Refresh),
-                        (false, true) => self.peers.next(now),
-                    };
-                    what.map(|what| (allocated.server, what))
-                }
-            };
-            let Some((to, what)) = what else {
-                return Ok(None);
-            };
-            let what = self.again.take().unwrap_or(what);
-            let login = self.login.as_ref();
-            let over_udp = self.connection.is_none();
-            let mut asked = Asked::new((now, to), what, login, over_udp, random)?;
-            let bytes = asked.send(now);
-            self.asked = Some(asked);
-            return Ok(Some(self.send(to, bytes)));
-        }
-    }
-
     fn send(&self, to: SocketAddr, request: Vec<u8>) -> Action<Wire> {
         let local = self.allocated().and_then(|allocated| allocated.local);
         match self.connection {
             Some((id, _)) => Action::Other(Wire::Write(id, request)),
             None => Action::Send(to, local, request),
-        }
-    }
-
-    /// When [`Client::poll`] has something to do.
-    pub fn next_due(&self) -> Option<Instant> {
-        if let Some(asked) = &self.asked {
-            return Some(asked.due);
-        }
-        match &self.state {
-            State::Waiting(at) if !self.servers.is_empty() => Some(*at),
-            State::Opening(_, by) => Some(*by),
-            State::Waiting(_) | State::Resolving | State::Known(_) | State::Over => None,
-            State::Allocated(_, renewal, _) => Some(
-                self.peers
-                    .next_due()
-                    .map_or(*renewal, |due| due.min(*renewal)),
-            ),
-        }
-    }
-
-    /// The addresses of the server with this number, or why they are not known.
-    pub fn resolved(
-        &mut self,
-        now: Instant,
-        number: usize,
-        found: std::result::Result<&[SocketAddr], String>,
-    ) {
-        if !matches!(self.state, State::Resolving) || number != self.current {
-            return;
-        }
-        match found {
-            Ok(found) => {
-                self.untried = in_turn(found);
-                if !self.try_next(now) {
-                    let error = "its name has no address that this host can send to".to_owned();
-                    self.fail(now, error);
-                }
-            }
-            Err(error) => self.fail(now, format!("{error}: check the name in turn_servers")),
         }
     }
 
@@ -714,13 +585,133 @@ impl Client {
     pub fn release(&mut self, peer: SocketAddr, session: u64) {
         self.changed |= self.peers.release(peer, session);
     }
+}
 
-    /// What is known of each server.
-    pub fn reports(&self) -> Vec<Report> {
+impl Asks for Client {
+    const PROTOCOL: &str = "TURN";
+    type Other = Wire;
+    type Given = SocketAddr;
+
+    fn poll(
+        &mut self,
+        now: Instant,
+        random: &mut dyn FnMut() -> Result<u64>,
+    ) -> Result<Option<Action<Wire>>> {
+        loop {
+            if let Some(asked) = &mut self.asked {
+                if now < asked.due {
+                    return Ok(None);
+                }
+                if asked.may_repeat() {
+                    let (to, bytes) = (asked.to, asked.send(now));
+                    return Ok(Some(self.send(to, bytes)));
+                }
+                let (to, what) = (asked.to, asked.what.clone());
+                if self.goes_on_without_answer(now, &what) {
+                    continue;
+                }
+                let transport = self.transport();
+                let error = format!(
+                    "{to} did not answer: check that this host may send {} there, and that a TURN server is there",
+                    transport.name()
+                );
+                self.fail(now, error);
+                continue;
+            }
+            let what = match &self.state {
+                State::Waiting(at) if *at <= now => {
+                    let Some(entry) = self.servers.get(self.current) else {
+                        return Ok(None);
+                    };
+                    let name = entry.server.name.clone();
+                    self.state = State::Resolving;
+                    return Ok(Some(Action::Resolve(self.current, name)));
+                }
+                State::Opening(to, by) if *by <= now => {
+                    let error = format!(
+                        "{to} cannot be connected to in time: check that this host may connect there, and that a TURN server is there"
+                    );
+                    self.fail(now, error);
+                    continue;
+                }
+                State::Opening(to, _) if self.connection.is_none() => {
+                    let to = *to;
+                    self.connections += 1;
+                    self.connection = Some((self.connections, None));
+                    return Ok(Some(Action::Other(Wire::Open {
+                        id: self.connections,
+                        to,
+                        server: self.current,
+                    })));
+                }
+                State::Waiting(_) | State::Resolving | State::Opening(..) | State::Over => {
+                    return Ok(None);
+                }
+                State::Known(to) => Some((*to, What::Allocate { both: self.both })),
+                State::Allocated(allocated, renewal, _) => {
+                    let what = match (self.ending, now < *renewal && self.again.is_none()) {
+                        (true, _) => Some(What::Release),
+                        (false, false) => Some(What::Refresh),
+                        (false, true) => self.peers.next(now),
+                    };
+                    what.map(|what| (allocated.server, what))
+                }
+            };
+            let Some((to, what)) = what else {
+                return Ok(None);
+            };
+            let what = self.again.take().unwrap_or(what);
+            let login = self.login.as_ref();
+            let over_udp = self.connection.is_none();
+            let mut asked = Asked::new((now, to), what, login, over_udp, random)?;
+            let bytes = asked.send(now);
+            self.asked = Some(asked);
+            return Ok(Some(self.send(to, bytes)));
+        }
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        if let Some(asked) = &self.asked {
+            return Some(asked.due);
+        }
+        match &self.state {
+            State::Waiting(at) if !self.servers.is_empty() => Some(*at),
+            State::Opening(_, by) => Some(*by),
+            State::Waiting(_) | State::Resolving | State::Known(_) | State::Over => None,
+            State::Allocated(_, renewal, _) => Some(
+                self.peers
+                    .next_due()
+                    .map_or(*renewal, |due| due.min(*renewal)),
+            ),
+        }
+    }
+
+    fn resolved(
+        &mut self,
+        now: Instant,
+        number: usize,
+        found: std::result::Result<&[SocketAddr], String>,
+    ) {
+        if !matches!(self.state, State::Resolving) || number != self.current {
+            return;
+        }
+        match found {
+            Ok(found) => {
+                self.untried = in_turn(found);
+                if !self.try_next(now) {
+                    let error = "its name has no address that this host can send to".to_owned();
+                    self.fail(now, error);
+                }
+            }
+            Err(error) => self.fail(now, format!("{error}: check the name in turn_servers")),
+        }
+    }
+
+    fn reports(&self) -> Vec<Report<SocketAddr>> {
         let allocated = self.allocated();
         let report = |(i, entry): (usize, &Entry)| Report {
             server: entry.server.to_string(),
-            relayed: allocated
+            given: allocated
                 .filter(|_| i == self.current)
                 .map(|known| known.relayed),
             message: entry.error.clone(),
@@ -744,7 +735,6 @@ fn renewal(response: &Message) -> Duration {
         .max(Duration::from_secs(1))
 }
 
-/// A viewer may be there, and a request for it makes no server refuse others beside it.
 /// From how far away an address can be reached: a server names no other that is nearer to this host than itself.
 fn reach(ip: IpAddr) -> u8 {
     match ip.to_canonical() {
@@ -757,6 +747,7 @@ fn reach(ip: IpAddr) -> u8 {
     }
 }
 
+/// A viewer may be there, and a request for it makes no server refuse others beside it.
 fn is_somewhere(ip: IpAddr) -> bool {
     !(ip.is_unspecified() || ip.is_multicast())
 }

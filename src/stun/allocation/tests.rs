@@ -17,7 +17,7 @@ use rtc::stun::message::{
     MessageType, Setter,
 };
 
-use super::{Action, Asker, Client, Heard, Origin, Server, Wire};
+use super::{Action, Asker, Asks, Client, Heard, Origin, Server, Wire};
 use crate::crypto::PROVIDER;
 use crate::stun;
 use crate::stun::attributes::{authenticate, put_address, text, value};
@@ -218,7 +218,7 @@ fn viewers_are_let_in_and_get_channels() {
     let allocated = rig.client.allocated().unwrap();
     assert_eq!(allocated.relayed, address(RELAYED));
     assert_eq!(allocated.mapped, address("192.0.2.7:1234"));
-    assert_eq!(rig.client.reports()[0].relayed, Some(address(RELAYED)));
+    assert_eq!(rig.client.reports()[0].given, Some(address(RELAYED)));
     assert!(rig.action().is_none());
     let others = ["2001:db8::1", "0.0.0.0", "224.0.0.1"].map(ip);
     rig.permit(others);
@@ -790,8 +790,8 @@ fn a_server_that_refuses_says_why_and_the_next_one_is_asked() {
         let request = rig.authentic();
         rig.grant_allocation(&request);
         let reports = rig.client.reports();
-        assert_eq!(reports[0].relayed, None);
-        assert_eq!(reports[1].relayed, Some(address(RELAYED)));
+        assert_eq!(reports[0].given, None);
+        assert_eq!(reports[1].given, Some(address(RELAYED)));
     }
 }
 
