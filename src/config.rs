@@ -75,8 +75,8 @@ pub struct IceServer {
     pub username: Option<String>,
     /// The password for `username`.
     pub credential: Option<String>,
-    /// For `turns` in [`Config::turn_servers`]: trust certificates of these authorities only, in PEM. `None`: those that the
-    /// system trusts.
+    /// For `turns` in [`Config::turn_servers`], and an error in others there: trust certificates of these authorities only,
+    /// in PEM. `None`: those that the system trusts.
     pub tls_ca: Option<String>,
     /// The same: trust this certificate only, by its SHA-256 in hexadecimal, with or without colons.
     pub tls_fingerprint: Option<String>,

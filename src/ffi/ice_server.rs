@@ -21,7 +21,8 @@ pub struct rtsp_webrtc_gateway_ice_server {
     /// sent to viewers, unless it is one of config.turn_servers, and it is never logged.
     pub credential: *const c_char,
     /// For "turns:" in config.turn_servers: trust certificates of these authorities only, in PEM.
-    /// NULL: those that the system trusts, or tls_fingerprint.
+    /// NULL: those that the system trusts, or tls_fingerprint. With "turn:" there, which is without TLS,
+    /// create() fails with ERR_INVALID_ARGUMENT. Ignored for viewers' servers: browsers decide by themselves.
     pub tls_ca: *const c_char,
     /// The same: trust this certificate only, by its SHA-256: 64 hexadecimal digits, with or without
     /// colons. NULL: see tls_ca.

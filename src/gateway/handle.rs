@@ -121,6 +121,7 @@ impl Handle {
             datagrams_overrun: self.shared.received.overrun.load(Ordering::Relaxed),
             connections_accepted: self.shared.callers.accepted.load(Ordering::Relaxed),
             connections_strange: self.shared.callers.strangers.load(Ordering::Relaxed),
+            connections_overrun: self.shared.callers.dropped.load(Ordering::Relaxed),
             relays_allocated: self.shared.callers.relays.load(Ordering::Relaxed),
             relay_requests_refused: self.shared.callers.refused.load(Ordering::Relaxed),
             sessions_displaced: self.shared.registry.displaced(),

@@ -112,8 +112,10 @@ impl Gateway {
             )
         });
         let turn_servers = stun::allocation::Server::parse_all(turn_servers)?;
-        let trusts = config.turn_servers.iter().map(|server| {
-            let (ca, pin) = (&server.tls_ca, &server.tls_fingerprint);
+        let trusts = turn_servers.iter().zip(&config.turn_servers);
+        let trusts = trusts.map(|(server, options)| {
+            let (ca, pin) = (&options.tls_ca, &options.tls_fingerprint);
+            server.check_trust(ca.is_some() || pin.is_some())?;
             Trust::of(ca.as_deref(), pin.as_deref(), false)
         });
         let trusts = trusts.collect::<Result<Vec<_>>>()?;

@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use super::CameraUrl;
 use super::rtp::Unusable;
 use super::rtsp::Failure;
+use super::wire::NoAuthorities;
 use crate::error::{Error, Status};
 
 /// Maximum length of foreign text in a sentence.
@@ -143,6 +144,18 @@ pub(super) fn not_trusted(url: &CameraUrl, error: &io::Error) -> Error {
              SHA-256 (tls_fingerprint), if that is right",
             url.authority(),
             detail(url, &error.to_string())
+        ),
+    )
+}
+
+/// There is nobody to vouch for its certificate.
+pub(super) fn no_authorities(url: &CameraUrl) -> Error {
+    Error::new(
+        Status::Connect,
+        format!(
+            "the certificate of camera {} cannot be checked: {}",
+            url.authority(),
+            NoAuthorities
         ),
     )
 }

@@ -38,7 +38,7 @@ pub use rtsp::base64;
 pub use timeouts::Timeouts;
 pub use tracks::{REORDER, Tracks};
 pub use url::CameraUrl;
-pub use wire::{Endpoint, NotTrusted, Reach, Trust, encrypt, lookup, open};
+pub use wire::{Endpoint, NoTls, NotTrusted, Reach, Trust, encrypt, lookup, open};
 
 use std::time::{Duration, Instant};
 

@@ -31,6 +31,8 @@ pub struct GatewaySnapshot<'a> {
     pub connections_accepted: u64,
     /// Those that ended before an authentic check had come.
     pub connections_strange: u64,
+    /// Datagrams that are no media, dropped because a connection took nothing.
+    pub connections_overrun: u64,
     /// Relays that were allocated.
     pub relays_allocated: u64,
     /// Requests to the relay that were refused.

@@ -44,6 +44,11 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
             gateway.connections_strange,
         ),
         (
+            "connections_overrun",
+            "Datagrams that are no media, dropped because a TCP connection took nothing.",
+            gateway.connections_overrun,
+        ),
+        (
             "relays_allocated",
             "Relays that viewers allocated by TURN.",
             gateway.relays_allocated,

@@ -26,7 +26,7 @@ use crate::session::WouldBlock;
 use crate::session::framing::Wrap;
 use crate::source::Trust;
 use crate::stun::allocation::{
-    Allocated, Asker, Channels, Client, Heard, OPENING, Origin, Server, Transport, Wire,
+    Allocated, Asker, Channels, Client, Heard, Origin, Server, Transport, Wire,
 };
 use crate::stun::{Asks, Report};
 
@@ -93,13 +93,11 @@ impl OwnAllocation {
         allocated.relayed().map(of_family).collect()
     }
 
-    /// The `Link` header by which viewers learn at the same server where they come from: it lets in those alone whom it
-    /// was told of. One that is reached over TLS may speak STUN at another port, or not at all.
+    /// The `Link` header by which viewers learn where they come from: the server lets in those alone whom it was told of.
     pub(super) fn stun_link(&self) -> Option<String> {
         let client = self.keeper.client();
-        let server = client.allocated().and_then(|_| client.server())?;
-        let stuns = server.transport != Transport::Tls;
-        stuns.then(|| format!("<stun:{}>; rel=\"ice-server\"", server.name))
+        let server = client.allocated().and_then(|_| client.over_udp())?;
+        Some(format!("<stun:{}>; rel=\"ice-server\"", server.name))
     }
 
     /// Whether that is at this address.
@@ -213,16 +211,14 @@ impl OwnAllocation {
         let Some(dial) = self.dials.get(server) else {
             return;
         };
-        let opened = tokio::time::timeout(OPENING, ServerLink::open(id, to, dial));
-        let link = match opened.await {
-            Ok(Ok(link)) => Arc::new(link),
-            Ok(Err(why)) => {
+        let stats = Arc::clone(&core.borrow().context.callers);
+        let link = match ServerLink::open(id, to, dial, stats).await {
+            Ok(link) => Arc::new(link),
+            Err(why) => {
                 self.keeper
                     .tell(|client| client.connected(Instant::now(), id, Err(why)));
                 return;
             }
-            // The client has given up by itself.
-            Err(_) => return,
         };
         if self.keeper.client().connection() != Some(id) {
             // It wants another one by now.

@@ -50,6 +50,15 @@ pub struct CallerStats {
     pub relays: AtomicU64,
     /// Requests to the relay that were refused: by wrong credentials, or to relay to others.
     pub refused: AtomicU64,
+    /// Datagrams that are no media, and were dropped because a connection took nothing.
+    pub dropped: AtomicU64,
+}
+
+impl CallerStats {
+    /// A datagram is dropped.
+    pub(super) fn lost(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// A connection that nothing is known of.

@@ -244,7 +244,7 @@ impl Core {
             relay,
             session: viewer.unwrap_or(SessionId(0)),
             row: caller.row,
-            pending: RefCell::default(),
+            pending: RefCell::new(Pending::new(Arc::clone(&core.borrow().context.callers))),
             full: Cell::new(false),
             seat: RefCell::new(Some(Rc::new(caller.seat))),
             closed: Cell::new(false),

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
@@ -11,11 +12,13 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio_rustls::rustls;
 
+use super::callers::CallerStats;
 use super::pending::Pending;
 use crate::net::{Parts, Stream, tcp};
 use crate::session::WouldBlock;
 use crate::session::framing::{Deframer, Frames, Framing, MAX_RUN, Wrap};
-use crate::source::{NotTrusted, Trust, encrypt};
+use crate::source::{NoTls, NotTrusted, Trust, encrypt};
+use crate::stun::allocation::{OPENING, too_slow};
 
 /// Bytes that are read at once: then others have their turn.
 const READ: usize = 16 << 10;
@@ -39,6 +42,7 @@ pub(super) struct ServerLink {
     stream: Stream,
     /// Whoever has it may write, and the first worker read.
     pending: Mutex<Pending>,
+    stats: Arc<CallerStats>,
     /// The connection takes nothing; its task waits until it does.
     full: AtomicBool,
     /// Nobody needs it any more.
@@ -48,8 +52,23 @@ pub(super) struct ServerLink {
 }
 
 impl ServerLink {
-    /// Connects to a server at this address. Why not, for people.
-    pub(super) async fn open(id: u64, to: SocketAddr, dial: &Dial) -> Result<ServerLink, String> {
+    /// Connects to a server at this address, in time. Why not, for people.
+    pub(super) async fn open(
+        id: u64,
+        to: SocketAddr,
+        dial: &Dial,
+        stats: Arc<CallerStats>,
+    ) -> Result<ServerLink, String> {
+        let opened = tokio::time::timeout(OPENING, ServerLink::connect(id, to, dial, stats));
+        opened.await.unwrap_or_else(|_| Err(too_slow(to)))
+    }
+
+    async fn connect(
+        id: u64,
+        to: SocketAddr,
+        dial: &Dial,
+        stats: Arc<CallerStats>,
+    ) -> Result<ServerLink, String> {
         let unreachable = |error: io::Error| {
             format!(
                 "{to} cannot be connected to: {error}: check that this host may connect there, and that a TURN server is there"
@@ -70,7 +89,8 @@ impl ServerLink {
             id,
             local: socket.local_addr().ok().map(|address| address.ip()),
             stream: Stream::new(Parts { socket, tls }).map_err(unreachable)?,
-            pending: Mutex::default(),
+            pending: Mutex::new(Pending::new(Arc::clone(&stats))),
+            stats,
             full: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             changed: Notify::new(),
@@ -106,11 +126,15 @@ impl ServerLink {
     /// Sends a datagram that is no media, as soon as the connection takes it. It is lost like any other if another thread
     /// is using the connection.
     pub(super) fn control(&self, wrap: Wrap, datagram: &[u8]) {
-        if let Some(frame) = Frames::new(datagram, datagram.len(), wrap)
-            && let Some(mut pending) = self.pending.try_lock()
-        {
-            pending.add(&self.stream, &frame);
-            self.note_room(&pending);
+        let Some(frame) = Frames::new(datagram, datagram.len(), wrap) else {
+            return;
+        };
+        match self.pending.try_lock() {
+            Some(mut pending) => {
+                pending.add(&self.stream, &frame);
+                self.note_room(&pending);
+            }
+            None => self.stats.lost(),
         }
     }
 
@@ -189,11 +213,65 @@ impl ServerLink {
 
 /// Why there is no TLS.
 fn refused(to: SocketAddr, error: &io::Error) -> String {
-    let inner = error.get_ref();
-    match inner.is_some_and(|inner| inner.is::<NotTrusted>()) {
-        true => format!(
-            "the certificate of {to} is not trusted: set tls_ca or tls_fingerprint; {error}"
-        ),
-        false => format!("{to} speaks no TLS that this host speaks: {error}: check the port"),
+    match error.get_ref() {
+        Some(inner) if inner.is::<NotTrusted>() => {
+            format!(
+                "the certificate of {to} is not trusted: set tls_ca or tls_fingerprint; {error}"
+            )
+        }
+        Some(inner) if inner.is::<NoTls>() => {
+            format!("{to} speaks no TLS that this host speaks: {error}: check the port")
+        }
+        _ => format!("the certificate of {to} cannot be checked: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_stalls_in_the_handshake_is_let_go() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = listener.local_addr().unwrap();
+        let dial = Dial {
+            host: "localhost".to_owned(),
+            tls: Some(Trust::Anybody),
+        };
+        let stalls = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            assert_ne!(socket.read(&mut [0; 4096]).await.unwrap(), 0, "its hello");
+            // From here on nothing but time passes.
+            tokio::time::pause();
+            socket.read_to_end(&mut Vec::new()).await.unwrap()
+        };
+        let open = ServerLink::open(1, to, &dial, Arc::default());
+        let (opened, rest) = tokio::join!(open, stalls);
+        let why = opened.unwrap_err();
+        assert!(why.contains("in time"), "{why}");
+        assert_eq!(rest, 0, "and then the end of the connection");
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_the_encryption_is_told_apart() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = listener.local_addr().unwrap();
+        let open = async |host: &str| {
+            let dial = Dial {
+                host: host.to_owned(),
+                tls: Some(Trust::Anybody),
+            };
+            let open = ServerLink::open(1, to, &dial, Arc::default());
+            let hangs_up = async { drop(listener.accept().await) };
+            let (opened, ()) = tokio::join!(open, hangs_up);
+            opened.unwrap_err()
+        };
+        let why = open("localhost").await;
+        assert!(why.contains("speaks no TLS"), "{why}");
+        let why = open("no name").await;
+        assert!(why.contains("cannot be checked"), "{why}");
     }
 }

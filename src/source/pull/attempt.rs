@@ -17,7 +17,7 @@ use crate::source::rtsp::{Client, Event, Failure};
 use crate::source::tracks::Tracks;
 use crate::source::url::endpoint;
 use crate::source::wire::{
-    Connection, NoTls, NotTrusted, Ports, Reach, Read, TooNear, Unauthorized,
+    Connection, NoAuthorities, NoTls, NotTrusted, Ports, Reach, Read, TooNear, Unauthorized,
 };
 use crate::source::{Quirk, Sink, TURN, failure};
 
@@ -240,6 +240,9 @@ impl<'a> Attempt<'a> {
                 return Err(match cause {
                     Some(cause) if cause.is::<NotTrusted>() => {
                         failure::not_trusted(&config.url, &error)
+                    }
+                    Some(cause) if cause.is::<NoAuthorities>() => {
+                        failure::no_authorities(&config.url)
                     }
                     Some(cause) if cause.is::<NoTls>() => failure::no_tls(&config.url, &error),
                     Some(cause) if cause.is::<Unauthorized>() => {

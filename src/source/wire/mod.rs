@@ -12,7 +12,7 @@ mod udp;
 pub use lookup::lookup;
 pub use multicast::Group;
 pub use reach::{Reach, TooNear};
-pub use tls::{NoTls, NotTrusted, Trust, encrypt};
+pub use tls::{NoAuthorities, NoTls, NotTrusted, Trust, encrypt};
 pub use tunnel::Unauthorized;
 pub use udp::{Ports, is_near};
 

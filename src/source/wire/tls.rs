@@ -58,6 +58,21 @@ impl fmt::Display for NoTls {
 
 impl error::Error for NoTls {}
 
+/// Nobody can vouch for a certificate.
+#[derive(Debug)]
+pub struct NoAuthorities;
+
+impl fmt::Display for NoAuthorities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "this host has no certificate authorities: install them (ca-certificates), or set tls_ca or \
+             tls_fingerprint",
+        )
+    }
+}
+
+impl error::Error for NoAuthorities {}
+
 /// Which certificates of a camera are trusted.
 #[derive(Clone, Debug, Default)]
 pub enum Trust {
@@ -119,15 +134,19 @@ impl Trust {
     }
 }
 
-/// The certificates that the system trusts, read once.
+/// The certificates that the system trusts, read until there are some.
 fn system_roots() -> Arc<RootCertStore> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
-    let roots = ROOTS.get_or_init(|| {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        Arc::new(roots)
-    });
-    Arc::clone(roots)
+    if let Some(roots) = ROOTS.get() {
+        return Arc::clone(roots);
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let roots = Arc::new(roots);
+    match roots.is_empty() {
+        true => roots,
+        false => Arc::clone(ROOTS.get_or_init(|| roots)),
+    }
 }
 
 /// The same as [`connect`], for whoever reads and writes by itself.
@@ -145,13 +164,19 @@ pub async fn connect(
     stream: TcpStream,
     trust: &Trust,
 ) -> io::Result<TlsStream<TcpStream>> {
-    if matches!(trust, Trust::System) {
+    let roots = match trust {
         // The first time it reads files.
-        let _ = tokio::task::spawn_blocking(system_roots).await;
+        Trust::System => Some(tokio::task::spawn_blocking(system_roots).await?),
+        Trust::Authorities(roots) => Some(Arc::clone(roots)),
+        Trust::Pinned(_) | Trust::Anybody => None,
+    };
+    if roots.as_ref().is_some_and(|roots| roots.is_empty()) {
+        return Err(io::Error::other(NoAuthorities));
     }
     let provider = Arc::new(aws_lc_rs::default_provider());
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    let verifier = Arc::new(Verifier::new(trust, Arc::clone(&provider)).map_err(io::Error::other)?);
+    let verifier =
+        Arc::new(Verifier::new(trust, roots, Arc::clone(&provider)).map_err(io::Error::other)?);
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
@@ -187,12 +212,12 @@ struct Verifier {
 }
 
 impl Verifier {
-    fn new(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<Verifier, String> {
-        let roots = match trust {
-            Trust::System => Some(system_roots()),
-            Trust::Authorities(roots) => Some(Arc::clone(roots)),
-            Trust::Pinned(_) | Trust::Anybody => None,
-        };
+    /// `roots`: the authorities, where they are what is trusted.
+    fn new(
+        trust: &Trust,
+        roots: Option<Arc<RootCertStore>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Verifier, String> {
         let chains = roots.map(|roots| {
             WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build()
         });
@@ -289,6 +314,17 @@ mod tests {
         ] {
             assert!(Trust::pinned(text).is_none(), "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_host_without_authorities_is_told_what_is_missing() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(at).await.unwrap();
+        let nobody = Trust::Authorities(Arc::new(RootCertStore::empty()));
+        let error = connect("localhost", stream, &nobody).await.unwrap_err();
+        assert!(error.get_ref().unwrap().is::<NoAuthorities>());
+        assert!(error.to_string().contains("ca-certificates"), "{error}");
     }
 
     #[test]

@@ -292,9 +292,13 @@ impl Client {
         matches!(self.state, State::Over)
     }
 
-    /// The server that is current.
-    pub fn server(&self) -> Option<&Server> {
-        self.servers.get(self.current).map(|entry| &entry.server)
+    /// A server that viewers may ask over UDP where they come from, as browsers do: the current one, or another one that the
+    /// host has named over UDP. Where the gateway gets no UDP out, its viewers may.
+    pub fn over_udp(&self) -> Option<&Server> {
+        let current = self.servers.get(self.current);
+        let all = current.into_iter().chain(&self.servers);
+        let mut all = all.map(|entry| &entry.server);
+        all.find(|server| server.transport == Transport::Udp)
     }
 
     /// Handles a datagram, or what has come over the connection.
@@ -628,9 +632,7 @@ impl Asks for Client {
                     return Ok(Some(Action::Resolve(self.current, name)));
                 }
                 State::Opening(to, by) if *by <= now => {
-                    let error = format!(
-                        "{to} cannot be connected to in time: check that this host may connect there, and that a TURN server is there"
-                    );
+                    let error = too_slow(*to);
                     self.fail(now, error);
                     continue;
                 }
@@ -718,6 +720,13 @@ impl Asks for Client {
         };
         self.servers.iter().enumerate().map(report).collect()
     }
+}
+
+/// A connection to a server was not there in time.
+pub fn too_slow(to: SocketAddr) -> String {
+    format!(
+        "{to} cannot be connected to in time: check that this host may connect there, and that a TURN server is there"
+    )
 }
 
 /// The addresses to try, of IPv4 and of IPv6 in turn: perhaps only one of both works here.

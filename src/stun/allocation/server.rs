@@ -49,6 +49,17 @@ pub struct Server {
 }
 
 impl Server {
+    /// Fails if there is no certificate to be trusted, although the host says how (`given`).
+    pub fn check_trust(&self, given: bool) -> Result<()> {
+        match given && self.transport != Transport::Tls {
+            true => Err(invalid(format!(
+                "turn_servers: {self} is without TLS, so tls_ca and tls_fingerprint are of no use: write turns: \
+                 in its url, or leave them out"
+            ))),
+            false => Ok(()),
+        }
+    }
+
     /// Reads servers, each with a URL (RFC 7065), a user name and a password.
     pub fn parse_all<'a>(
         servers: impl ExactSizeIterator<Item = (&'a str, Option<&'a str>, Option<&'a str>)>,
@@ -150,6 +161,8 @@ mod tests {
             let server = parse(url).unwrap().remove(0);
             assert_eq!(server.to_string(), name);
             assert!(!format!("{server:?}").contains("secret"));
+            assert!(server.check_trust(false).is_ok());
+            assert_eq!(server.check_trust(true).is_ok(), url.starts_with("turns:"));
         }
         for wrong in [
             "",
