@@ -269,7 +269,7 @@ fn play(data: &[u8]) -> World {
                 }
             }
             // Late, so that most scripts get somewhere.
-            _ if argument == 255 => world.client.end(),
+            _ if argument == 255 => world.client.end(world.now),
             _ => {}
         }
         world.settle();

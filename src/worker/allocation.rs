@@ -161,7 +161,7 @@ impl OwnAllocation {
 
     /// Gives back what is allocated, and allocates nothing more.
     pub(super) fn end(&self) {
-        self.keeper.tell(Client::end);
+        self.keeper.tell(|client| client.end(Instant::now()));
     }
 
     /// Waits until it is given back.

@@ -271,19 +271,20 @@ impl Client {
         }
     }
 
-    /// Gives back what is allocated, and allocates nothing more.
-    pub fn end(&mut self) {
+    /// Gives back what is allocated, or is being allocated, and allocates nothing more.
+    pub fn end(&mut self, now: Instant) {
         self.ending = true;
-        if self.allocated().is_none() {
-            self.lose();
-            self.state = State::Over;
-        } else if self
-            .asked
-            .take_if(|asked| asked.what != What::Release)
-            .is_some()
-        {
-            // Its answer changes nothing any more.
-            self.again = None;
+        let known = self.login.is_some();
+        match (&self.state, &mut self.asked) {
+            (State::Allocated(..), Some(asked)) if asked.what == What::Release => {}
+            // The answer to any other request changes nothing any more.
+            (State::Allocated(..), _) => (self.asked, self.again) = (None, None),
+            // The server may have what it was asked for: its answer is waited for, but not long.
+            (State::Known(_), Some(asked)) if known => asked.hurry(now),
+            _ => {
+                self.lose();
+                self.state = State::Over;
+            }
         }
     }
 
@@ -370,6 +371,9 @@ impl Client {
             return;
         }
         let refused = Refused::read(&message);
+        if self.ending && refused.code != 437 && matches!(asked.what, What::Allocate { .. }) {
+            return self.fail(now, refused.sentence());
+        }
         if let Some((realm, nonce)) = refused.challenge()
             && self.challenges < CHALLENGES
             && let Some(entry) = self.servers.get(self.current)
@@ -605,6 +609,11 @@ impl Asks for Client {
             if let Some(asked) = &mut self.asked {
                 if now < asked.due {
                     return Ok(None);
+                }
+                if self.ending && matches!(asked.what, What::Allocate { .. }) {
+                    // Perhaps its answer was lost.
+                    (self.asked, self.again) = (None, Some(What::Release));
+                    continue;
                 }
                 if asked.may_repeat() {
                     let (to, bytes) = (asked.to, asked.send(now));

@@ -140,6 +140,11 @@ impl Asked {
         self.bytes.clone()
     }
 
+    /// Its answer is not waited for much longer.
+    pub fn hurry(&mut self, now: Instant) {
+        self.due = self.due.min(now + FIRST_REPEAT);
+    }
+
     /// Whether it may be lost, and has not been sent often enough.
     pub fn may_repeat(&self) -> bool {
         self.over_udp && self.times < TRIES

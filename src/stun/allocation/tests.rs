@@ -441,7 +441,7 @@ fn what_is_allocated_is_given_back_at_the_end() {
         rig.bind(address("198.51.100.7:6000"));
         // One request is on its way.
         let _ = rig.authentic();
-        rig.client.end();
+        rig.client.end(rig.now);
         assert!(!rig.client.is_over());
         let request = rig.authentic();
         assert_eq!(request.typ.method, METHOD_REFRESH);
@@ -469,9 +469,108 @@ fn what_is_allocated_is_given_back_at_the_end() {
     }
     let mut rig = Rig::new();
     let _ = rig.request();
-    rig.client.end();
+    rig.client.end(rig.now);
     assert!(rig.client.is_over(), "there is nothing to give back");
     assert!(rig.action().is_none());
+}
+
+#[test]
+fn what_is_being_allocated_is_given_back_at_the_end() {
+    // An end while the server is asked, the second time of which it allocates.
+    let ended = || {
+        let mut rig = Rig::new();
+        let request = rig.request();
+        rig.challenge(&request, 401, "first");
+        let request = rig.authentic();
+        rig.client.end(rig.now);
+        assert!(!rig.client.is_over(), "perhaps there is something");
+        assert!(rig.action().is_none());
+        (rig, request)
+    };
+    let is_release = |request: &Message| {
+        let zero = value(request, ATTR_LIFETIME) == Some(&[0; 4][..]);
+        request.typ.method == METHOD_REFRESH && zero
+    };
+    // It is granted, and given back, whatever the nonce is by then.
+    let (mut rig, request) = ended();
+    rig.grant_allocation(&request);
+    let request = rig.authentic();
+    assert!(is_release(&request));
+    rig.challenge(&request, 438, "another");
+    let request = rig.authentic();
+    assert!(is_release(&request));
+    assert!(!rig.client.is_over());
+    rig.respond(&request, |_| {});
+    assert!(rig.client.is_over());
+
+    // The answer is lost: it may have been granted.
+    for code in [None, Some(437)] {
+        let (mut rig, _) = ended();
+        let begun = rig.now;
+        rig.now = rig.client.next_due().unwrap();
+        assert!(
+            rig.now - begun <= SECOND / 2,
+            "before nobody waits any more"
+        );
+        let request = rig.authentic();
+        assert!(is_release(&request), "and is not asked for again");
+        match code {
+            None => rig.respond(&request, |_| {}),
+            Some(code) => rig.refuse(&request, code, |_| {}),
+        }
+        assert!(rig.client.is_over());
+    }
+
+    // It is refused, also by asking for something else: there is nothing to give back.
+    for code in [401, 438, 486, 300, 440] {
+        let (mut rig, request) = ended();
+        rig.challenge(&request, code, "another");
+        assert!(rig.client.is_over(), "{code}");
+        assert!(rig.action().is_none());
+    }
+
+    // What another life has left there is ended all the same, and no other is made.
+    let (mut rig, request) = ended();
+    rig.refuse(&request, 437, |_| {});
+    let request = rig.authentic();
+    assert!(is_release(&request));
+    rig.respond(&request, |_| {});
+    assert!(rig.client.is_over());
+
+    // Nobody answers any more.
+    let (mut rig, _) = ended();
+    while let Some(due) = rig.client.next_due() {
+        rig.now = due;
+        if let Some(Action::Send(_, _, bytes)) = rig.action() {
+            assert!(is_release(&stun::message(&bytes).unwrap()));
+        }
+    }
+    assert!(rig.client.is_over());
+}
+
+#[test]
+fn over_a_connection_what_is_being_allocated_is_given_back_as_well() {
+    let mut rig = Rig::of(["turn:one.example?transport=tcp", "turn:two.example"]);
+    rig.resolves("one.example");
+    let id = rig.opens();
+    rig.client.connected(rig.now, id, Ok(None));
+    let request = rig.written(id);
+    rig.is_asked_over(id, &request);
+    let request = rig.written(id);
+    rig.client.end(rig.now);
+    assert!(!rig.client.is_over());
+    assert_eq!(rig.client.connection(), Some(id), "it stays open for that");
+    rig.says(id, &request, |response| {
+        put_address(response, ATTR_XOR_RELAYED_ADDRESS, address(RELAYED));
+        put_address(response, ATTR_XORMAPPED_ADDRESS, address("192.0.2.7:1234"));
+        response.add(ATTR_LIFETIME, &600_u32.to_be_bytes());
+    });
+    let request = rig.written(id);
+    assert_eq!(request.typ.method, METHOD_REFRESH);
+    assert_eq!(value(&request, ATTR_LIFETIME), Some(&[0; 4][..]));
+    rig.says(id, &request, |_| {});
+    assert!(rig.client.is_over());
+    assert_eq!(rig.client.connection(), None);
 }
 
 /// A server that is reached over a connection.
@@ -511,9 +610,8 @@ impl Rig {
         assert_eq!(heard, Heard::Taken);
     }
 
-    /// Allocates over the connection with this number.
-    fn allocates_over(&mut self, id: u64) {
-        let request = self.written(id);
+    /// The server asks who this is.
+    fn is_asked_over(&mut self, id: u64, request: &Message) {
         let mut refusal = Message::new();
         refusal.typ = MessageType::new(request.typ.method, CLASS_ERROR_RESPONSE);
         refusal.transaction_id = request.transaction_id;
@@ -526,6 +624,12 @@ impl Rig {
         assert_eq!(heard, Heard::Nothing);
         self.client
             .handle(self.now, Origin::Connection(id), &refusal.raw);
+    }
+
+    /// Allocates over the connection with this number.
+    fn allocates_over(&mut self, id: u64) {
+        let request = self.written(id);
+        self.is_asked_over(id, &request);
         let request = self.written(id);
         assert_eq!(request.typ.method, METHOD_ALLOCATE);
         self.says(id, &request, |response| {
