@@ -86,8 +86,8 @@ pub enum Remote {
     Tcp(SocketAddr, ConnectionId),
     /// Datagrams come in messages of TURN: see [`turn`](super::turn).
     Relay(Relayed),
-    /// Datagrams come from this address through a TURN server, where the gateway has an allocation.
-    Server(SocketAddr),
+    /// Datagrams come from this address through a TURN server, where the gateway has an allocation; by which of two.
+    Server(SocketAddr, usize),
     /// Datagrams come from this address to a socket that the session has to itself.
     Own(SocketAddr, ConnectionId),
 }
@@ -129,8 +129,8 @@ pub enum Way {
     Relay(ConnectionId),
     /// Over the connection with this number.
     Connection(ConnectionId),
-    /// From the socket, through the gateway's TURN server, to this address.
-    Server(SocketAddr),
+    /// From the socket, through the gateway's TURN server, to this address; by which of its allocations.
+    Server(SocketAddr, usize),
     /// From the session's own socket, which has this number, to this address.
     Own(ConnectionId, SocketAddr),
 }
@@ -141,7 +141,7 @@ impl Remote {
         match self {
             Remote::Udp(address)
             | Remote::Tcp(address, _)
-            | Remote::Server(address)
+            | Remote::Server(address, _)
             | Remote::Own(address, _) => address,
             Remote::Relay(relayed) => relayed.client,
         }
@@ -159,7 +159,7 @@ impl Remote {
     pub fn way(self) -> Way {
         match self {
             Remote::Udp(address) => Way::Socket(address),
-            Remote::Server(address) => Way::Server(address),
+            Remote::Server(address, by) => Way::Server(address, by),
             Remote::Own(address, socket) => Way::Own(socket, address),
             Remote::Tcp(_, connection) => Way::Connection(connection),
             Remote::Relay(relayed) => match relayed.carrier {
@@ -173,7 +173,7 @@ impl Remote {
     pub fn connection(self) -> Option<ConnectionId> {
         match self.way() {
             Way::Connection(id) => Some(id),
-            Way::Socket(_) | Way::Relay(_) | Way::Server(_) | Way::Own(..) => None,
+            Way::Socket(_) | Way::Relay(_) | Way::Server(..) | Way::Own(..) => None,
         }
     }
 
@@ -182,7 +182,7 @@ impl Remote {
         match self {
             Remote::Udp(_) | Remote::Own(..) => Protocol::Udp,
             Remote::Tcp(..) => Protocol::Tcp,
-            Remote::Server(_) => Protocol::TurnServer,
+            Remote::Server(..) => Protocol::TurnServer,
             Remote::Relay(relayed) => match relayed.carrier {
                 Carrier::Udp => Protocol::TurnUdp,
                 Carrier::Tcp => Protocol::TurnTcp,

@@ -26,27 +26,30 @@ use crate::session::WouldBlock;
 use crate::session::framing::Wrap;
 use crate::source::Trust;
 use crate::stun::allocation::{
-    Allocated, Asker, Channels, Client, Heard, Origin, Server, Transport, Wire,
+    Allocated, Asker, Channels, Heard, Origin, PAIR, Pair, Server, Transport, Wire,
 };
 use crate::stun::{Asks, Report};
 
 /// The port of an address that stands for none (RFC 8839 section 5.1): nobody is at it.
 const DISCARD: u16 = 9;
 
-/// The gateway's own allocation.
+/// The gateway's own allocation, and for a while the one before it.
 pub struct OwnAllocation {
-    keeper: Arc<Keeper<Client>>,
+    keeper: Arc<Keeper<Pair>>,
     /// How to connect to each server.
     dials: Vec<Dial>,
-    /// The connection to the server, if there is one.
-    link: Mutex<Option<Arc<ServerLink>>>,
+    /// The connections to servers.
+    links: Mutex<Vec<Arc<ServerLink>>>,
     /// What was allocated has been given back.
     over: Notify,
-    /// Which session owns which address beyond the server.
-    pub routes: Routes,
+    /// Which session owns which address beyond the server, by each of the two.
+    pub routes: [Routes; PAIR],
 }
 
-/// How datagrams go to viewers beyond the server: every worker has the latest.
+/// How datagrams go to viewers beyond the servers: every worker has the latest.
+pub type ServerWays = [ServerWay; PAIR];
+
+/// How they go by an allocation.
 #[derive(Debug, Default)]
 pub struct ServerWay {
     /// The server, and our address that it knows.
@@ -68,11 +71,11 @@ impl OwnAllocation {
         let dials = servers.iter().map(dial).collect();
         let servers: Vec<_> = servers.into_iter().map(|(server, _)| server).collect();
         (!servers.is_empty()).then(|| OwnAllocation {
-            keeper: Arc::new(Keeper::new(Client::new(now, servers))),
+            keeper: Arc::new(Keeper::new(Pair::new(now, servers))),
             dials,
-            link: Mutex::default(),
+            links: Mutex::default(),
             over: Notify::new(),
-            routes: Routes::default(),
+            routes: Default::default(),
         })
     }
 
@@ -100,10 +103,11 @@ impl OwnAllocation {
         Some(format!("<stun:{}>; rel=\"ice-server\"", server.name))
     }
 
-    /// Whether that is at this address.
+    /// Whether they reach it at this address.
     pub(super) fn is_at(&self, ip: IpAddr) -> bool {
-        let relayed = self.relayed();
-        relayed.iter().any(|known| known.public.ip() == ip)
+        let all = self.keeper.client().all().into_iter().flatten();
+        let mut relayed = all.flat_map(|known| [Some(known.relayed), known.second]);
+        relayed.any(|known| known.is_some_and(|known| known.ip() == ip))
     }
 
     /// What is known of each server.
@@ -113,29 +117,29 @@ impl OwnAllocation {
 
     /// How often something was allocated.
     pub fn changes(&self) -> u64 {
-        self.keeper.client().changes()
+        self.keeper.client().changes().iter().sum()
     }
 
-    /// Takes a datagram if it is the server's. `local`: our address that it was sent to.
+    /// Takes a datagram if it is the server's, and says by which allocation it is. `local`: our address that it was sent to.
     pub(super) fn take<'a>(
         &self,
         from: SocketAddr,
         local: Option<IpAddr>,
         datagram: &'a [u8],
-    ) -> Heard<'a> {
+    ) -> (usize, Heard<'a>) {
         if !may_be_server(datagram) {
-            return Heard::Nothing;
+            return (0, Heard::Nothing);
         }
         self.hear(Origin::Udp(from, local), datagram)
     }
 
-    fn hear<'a>(&self, from: Origin, datagram: &'a [u8]) -> Heard<'a> {
+    fn hear<'a>(&self, from: Origin, datagram: &'a [u8]) -> (usize, Heard<'a>) {
         let now = Instant::now();
-        let heard = self.keeper.client().handle(now, from, datagram);
+        let (by, heard) = self.keeper.client().handle(now, from, datagram);
         if matches!(heard, Heard::Taken) {
             self.keeper.wake();
         }
-        heard
+        (by, heard)
     }
 
     /// The viewer of a session may come from these addresses soon; `peer`: what the host says of it.
@@ -188,8 +192,8 @@ impl OwnAllocation {
                 });
             }
             Wire::Write(id, request) => {
-                let link = self.link.lock();
-                if let Some(link) = link.as_ref().filter(|link| link.id == id) {
+                let links = self.links.lock();
+                if let Some(link) = links.iter().find(|link| link.id == id) {
                     link.request(&request);
                 }
             }
@@ -220,24 +224,24 @@ impl OwnAllocation {
                 return;
             }
         };
-        if self.keeper.client().connection() != Some(id) {
+        if !self.keeper.client().connections().contains(&Some(id)) {
             // It wants another one by now.
             return;
         }
-        *self.link.lock() = Some(Arc::clone(&link));
+        self.links.lock().push(Arc::clone(&link));
         self.keeper
             .tell(|client| client.connected(Instant::now(), id, Ok(link.local)));
         let heard = |message: &[u8]| {
-            if let Heard::Data(peer, contents) = self.hear(Origin::Connection(id), message) {
+            if let (by, Heard::Data(peer, contents)) = self.hear(Origin::Connection(id), message) {
                 let core = &mut *core.borrow_mut();
                 let begun = Instant::now();
-                demux.through_server(peer, &contents, |datagram| core.datagram(&datagram));
+                demux.through_server((peer, by), &contents, |datagram| core.datagram(&datagram));
                 core.datagrams_took(begun.elapsed());
                 core.rearmed.ring();
             }
         };
         let why = link.serve(heard).await;
-        self.link.lock().take_if(|known| known.id == id);
+        self.links.lock().retain(|known| known.id != id);
         self.keeper
             .tell(|client| client.disconnected(Instant::now(), id, &why));
     }
@@ -245,27 +249,33 @@ impl OwnAllocation {
     /// The client has nothing more to do for now.
     fn settled(&self, peers: &Peers, before: &mut Option<Allocated>) {
         let mut client = self.keeper.client();
-        let current = client.connection();
-        if let Some(link) = self.link.lock().take_if(|link| Some(link.id) != current) {
-            link.close();
-        }
+        let current = client.connections();
+        let mut links = self.links.lock();
+        let unused = links.extract_if(.., |link| !current.contains(&Some(link.id)));
+        unused.for_each(|link| link.close());
         if client.is_over() {
             self.over.notify_one();
         }
         if !client.take_change() {
             return;
         }
-        let allocated = client.allocated();
-        let way = Arc::new(ServerWay {
-            server: allocated.map(|known| (known.server, known.local)),
-            link: allocated.and_then(|_| self.link.lock().clone()),
-            channels: client.channels(Instant::now()),
-            changes: client.changes(),
+        let (all, changes) = (client.all(), client.changes());
+        let mut channels = client.channels(Instant::now());
+        let ways: ServerWays = std::array::from_fn(|by| ServerWay {
+            server: all[by].map(|known| (known.server, known.local)),
+            link: links
+                .iter()
+                .find(|link| all[by].is_some() && current[by] == Some(link.id))
+                .cloned(),
+            channels: std::mem::take(&mut channels[by]),
+            changes: changes[by],
         });
-        drop(client);
+        let allocated = client.allocated();
+        drop((client, links));
+        let ways = Arc::new(ways);
         let mut workers = 0..;
         while let Some(worker) = workers.next()
-            && peers.command(worker, Command::ServerWay(Arc::clone(&way)))
+            && peers.command(worker, Command::ServerWays(Arc::clone(&ways)))
         {}
         match allocated {
             Some(known) if allocated != *before => log::info!(
@@ -299,14 +309,16 @@ fn may_be_server(datagram: &[u8]) -> bool {
 #[derive(Default)]
 pub(super) struct ByServer {
     own: Option<Arc<OwnAllocation>>,
-    pub way: Arc<ServerWay>,
+    pub ways: Arc<ServerWays>,
     /// A run in messages of TURN.
     buffer: RefCell<Vec<u8>>,
 }
 
-/// An address beyond the server that a viewer has answered from, whether media goes there, and how often something had been
-/// allocated by then.
-pub(super) type Beyond = (SocketAddr, bool, u64);
+/// An address beyond the server, and by which allocation.
+type Peer = (SocketAddr, usize);
+
+/// Such a one that a viewer has answered from, whether media goes there, and how often something had been allocated by then.
+pub(super) type Beyond = (Peer, bool, u64);
 
 impl ByServer {
     pub(super) fn new(own: Option<Arc<OwnAllocation>>) -> ByServer {
@@ -316,26 +328,31 @@ impl ByServer {
         }
     }
 
-    fn wrap(&self, to: SocketAddr) -> Wrap {
-        match self.way.channels.get(&to) {
-            Some(&number) => Wrap::Channel(number),
-            None => Wrap::Send(to),
-        }
+    /// The way there, and what a datagram is put into for it; `None` if there is no such allocation.
+    fn way(&self, (to, by): Peer) -> Option<(&ServerWay, Wrap)> {
+        let way = self.ways.get(by)?;
+        let channel = way.channels.get(&to);
+        Some((
+            way,
+            channel.map_or(Wrap::Send(to), |&number| Wrap::Channel(number)),
+        ))
     }
 
     /// Sends `contents` as datagrams of `segment` bytes; so many by one call. Without an allocation they are lost.
     pub(super) fn send(
         &self,
         by: (&Socket, usize),
-        to: SocketAddr,
+        to: Peer,
         contents: &[u8],
         segment: usize,
-    ) -> std::result::Result<(), WouldBlock> {
-        let wrap = self.wrap(to);
-        if let Some(link) = &self.way.link {
+    ) -> Result<(), WouldBlock> {
+        let Some((way, wrap)) = self.way(to) else {
+            return Ok(());
+        };
+        if let Some(link) = &way.link {
             return link.send(wrap, contents, segment);
         }
-        let Some(server) = self.way.server else {
+        let Some(server) = way.server else {
             return Ok(());
         };
         let buffer = &mut *self.buffer.borrow_mut();
@@ -343,41 +360,47 @@ impl ByServer {
     }
 
     /// Sends a datagram that is no media. True if that is done: over UDP it leaves as media does.
-    pub(super) fn control(&self, to: SocketAddr, datagram: &[u8]) -> bool {
-        let link = self.way.link.as_ref();
-        link.inspect(|link| link.control(self.wrap(to), datagram))
+    pub(super) fn control(&self, to: Peer, datagram: &[u8]) -> bool {
+        let way = self.way(to);
+        let link = way.and_then(|(way, wrap)| Some((way.link.as_ref()?, wrap)));
+        link.inspect(|(link, wrap)| link.control(*wrap, datagram))
             .is_some()
     }
 
     /// A viewer is there; `proven`: it has answered, and is let in for as long as it is there.
-    pub(super) fn bound(&self, peer: SocketAddr, proven: bool, place: SessionLocation) {
-        if let Some(own) = &self.own {
+    pub(super) fn bound(&self, (peer, by): Peer, proven: bool, place: SessionLocation) {
+        let own = self.own.as_ref();
+        if let Some(routes) = own.and_then(|own| own.routes.get(by)) {
             match proven {
-                true => own.routes.own(peer, place),
-                false => own.routes.claim(peer, place),
+                true => routes.own(peer, place),
+                false => routes.claim(peer, place),
             }
         }
     }
 
     /// It is there no longer.
-    pub(super) fn release(&self, peer: SocketAddr, place: SessionLocation) {
-        if let Some(own) = &self.own {
-            own.routes.release(peer, place);
+    pub(super) fn release(&self, (peer, by): Peer, place: SessionLocation) {
+        if let Some(own) = &self.own
+            && let Some(routes) = own.routes.get(by)
+        {
+            routes.release(peer, place);
             own.keeper
-                .tell(|client| client.release(peer, number(place)));
+                .tell(|client| client.release(by, peer, number(place)));
         }
     }
 
     /// Such an address, as of what is allocated now.
-    pub(super) fn beyond(&self, peer: SocketAddr, watched: bool) -> Beyond {
-        (peer, watched, self.way.changes)
+    pub(super) fn beyond(&self, peer: Peer, watched: bool) -> Beyond {
+        let way = self.ways.get(peer.1);
+        (peer, watched, way.map_or(0, |way| way.changes))
     }
 
     /// A viewer is let in there from now on; where media goes, with a channel.
-    pub(super) fn hold(&self, (peer, watched, _): Beyond, place: SessionLocation) {
+    pub(super) fn hold(&self, ((peer, by), watched, _): Beyond, place: SessionLocation) {
         if let Some(own) = &self.own {
+            let session = number(place);
             own.keeper
-                .tell(|client| client.hold(Instant::now(), peer, number(place), watched));
+                .tell(|client| client.hold(Instant::now(), by, peer, session, watched));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use super::allocation::{OwnAllocation, ServerWay};
+use super::allocation::{OwnAllocation, ServerWays};
 #[cfg(feature = "http")]
 use super::callers::Stranger;
 use super::callers::{Caller, CallerStats};
@@ -248,7 +248,7 @@ pub enum Command {
     /// Report everything, for metrics.
     Snapshot(SyncSender<WorkerSnapshot>),
     /// How datagrams go through the gateway's TURN server from now on.
-    ServerWay(Arc<ServerWay>),
+    ServerWays(Arc<ServerWays>),
     /// The addresses of this host have changed, and these are gone.
     AddressesChanged(Arc<[IpAddr]>),
     /// A knob has changed.

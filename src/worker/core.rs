@@ -213,7 +213,7 @@ impl Core {
             Command::Snapshot(reply) => {
                 core.borrow_mut().chores.snapshot(Unfinished::new(reply));
             }
-            Command::ServerWay(way) => core.borrow_mut().connections.by_server.way = way,
+            Command::ServerWays(ways) => core.borrow_mut().connections.by_server.ways = ways,
             Command::AddressesChanged(gone) => {
                 core.borrow_mut().addresses_changed(gone);
             }

@@ -146,9 +146,11 @@ impl Demux {
         }
         if let Some(own_allocation) = &self.allocation {
             match own_allocation.take(remote, local, contents) {
-                Heard::Nothing => {}
-                Heard::Taken => return,
-                Heard::Data(peer, contents) => return self.through_server(peer, &contents, own),
+                (_, Heard::Nothing) => {}
+                (_, Heard::Taken) => return,
+                (by, Heard::Data(peer, contents)) => {
+                    return self.through_server((peer, by), &contents, own);
+                }
             }
         }
         let known = match turn::is_message(contents) {
@@ -181,17 +183,17 @@ impl Demux {
         self.pass_on(place, known, path, contents, own);
     }
 
-    /// A datagram from this address has come through the TURN server.
+    /// A datagram from this address has come through the TURN server, by this allocation.
     pub fn through_server(
         &self,
-        peer: SocketAddr,
+        (peer, by): (SocketAddr, usize),
         contents: &[u8],
         own: impl FnOnce(Datagram<&[u8]>),
     ) {
-        let routes = self.allocation.as_ref().map(|own| &own.routes);
+        let routes = self.allocation.as_ref().and_then(|own| own.routes.get(by));
         let known = routes.and_then(|routes| routes.find(peer));
         let path = Path {
-            remote: Remote::Server(peer),
+            remote: Remote::Server(peer, by),
             local: None,
         };
         self.pass_on(place(contents, known), known, path, contents, own);

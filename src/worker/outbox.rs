@@ -49,9 +49,10 @@ impl Transmit for Outbox<'_> {
                 let relays = &connections.relays;
                 relays.send(by, (id, local), contents, segment).ok()
             }
-            Way::Server(to) => {
+            Way::Server(to, allocation) => {
                 let by = (self.socket, self.segments);
-                connections.by_server.send(by, to, contents, segment).ok()
+                let server = &connections.by_server;
+                server.send(by, (to, allocation), contents, segment).ok()
             }
             Way::Own(id, to) => {
                 let own = &connections.own_sockets;
@@ -70,8 +71,8 @@ impl Transmit for Outbox<'_> {
         let connections = self.connections;
         match path.remote.way() {
             Way::Connection(id) => connections.control(id, path.local, datagram),
-            Way::Server(to) if connections.by_server.control(to, datagram) => {}
-            Way::Socket(_) | Way::Own(..) | Way::Relay(_) | Way::Server(_) => {
+            Way::Server(to, by) if connections.by_server.control((to, by), datagram) => {}
+            Way::Socket(_) | Way::Own(..) | Way::Relay(_) | Way::Server(..) => {
                 let _ = self.transmit(path, datagram, datagram.len());
             }
         }

@@ -179,10 +179,9 @@ impl Viewer {
                 (Way::Connection(id), _) => connections.proven(id),
                 // What was allocated says where it comes from.
                 (Way::Relay(_), _) => {}
-                (Way::Server(peer), answered) => {
-                    connections
-                        .by_server
-                        .bound(peer, answered.is_some(), location);
+                (Way::Server(peer, by), answered) => {
+                    let server = &connections.by_server;
+                    server.bound((peer, by), answered.is_some(), location);
                 }
                 (Way::Socket(address), Some(_)) => routes.own(address, location),
                 (Way::Socket(address), None) => routes.claim(address, location),
@@ -198,11 +197,11 @@ impl Viewer {
         let selected = self.session.selected();
         let held = || {
             self.session.addresses().filter_map(|(remote, answered)| {
-                let Way::Server(peer) = remote.way() else {
+                let Way::Server(peer, by) = remote.way() else {
                     return None;
                 };
                 answered?;
-                Some(by_server.beyond(peer, selected == Some(remote)))
+                Some(by_server.beyond((peer, by), selected == Some(remote)))
             })
         };
         if held().eq(self.beyond.iter().copied()) {
@@ -276,7 +275,7 @@ fn release(
     match remote.way() {
         Way::Socket(address) => routes.release(address, location),
         Way::Relay(id) => connections.relays.close(id, routes, location),
-        Way::Server(peer) => connections.by_server.release(peer, location),
+        Way::Server(peer, by) => connections.by_server.release((peer, by), location),
         Way::Connection(id) => connections.close(id),
         // The socket stays until the session ends.
         Way::Own(..) => {}

@@ -157,7 +157,7 @@ impl<T: Transmit> Egress<'_, T> {
     pub fn retry_at(&self) -> Instant {
         match self.backlog {
             Some(_) => self.now + BLOCKED_RETRY_TCP,
-            None if matches!(self.path.remote, Remote::Server(_)) => {
+            None if matches!(self.path.remote, Remote::Server(..)) => {
                 self.now + BLOCKED_RETRY_SERVER
             }
             None => self.now + BLOCKED_RETRY,

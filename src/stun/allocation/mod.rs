@@ -5,6 +5,9 @@
 //! One request is on its way at a time. The allocation is renewed so often that the loss of the server, or of what it
 //! knew, is noticed soon; then another one is made, there or at the next server.
 
+mod pair;
+#[cfg(test)]
+mod pair_tests;
 mod peers;
 mod request;
 mod server;
@@ -20,6 +23,7 @@ use std::time::{Duration, Instant};
 use rtc::stun::attributes::{ATTR_DATA, ATTR_XOR_PEER_ADDRESS, ATTR_XOR_RELAYED_ADDRESS};
 use rtc::stun::message::{CLASS_INDICATION, CLASS_SUCCESS_RESPONSE, METHOD_DATA, Message};
 
+pub use pair::{PAIR, Pair};
 pub use peers::Channels;
 pub use server::{Server, Transport};
 pub use wanted::Asker;
@@ -126,6 +130,12 @@ pub struct Client {
     /// Addresses of the current server that have not been tried.
     untried: VecDeque<SocketAddr>,
     state: State,
+    /// Servers that are asked: those before this number.
+    limit: usize,
+    /// And once: after them there is none.
+    once: bool,
+    /// Another allocation is there, from the same socket: a second one would replace it.
+    taken: Option<SocketAddr>,
     /// The number of the connection to the server, if it is reached over one, and our end of it once it is there.
     connection: Option<(u64, Option<IpAddr>)>,
     connections: u64,
@@ -162,10 +172,13 @@ impl Client {
             error: String::new(),
         };
         Client {
+            limit: servers.len(),
             servers: servers.into_iter().map(entry).collect(),
             current: 0,
             untried: VecDeque::new(),
             state: State::Waiting(now),
+            once: false,
+            taken: None,
             connection: None,
             connections: 0,
             login: None,
@@ -182,6 +195,62 @@ impl Client {
         }
     }
 
+    /// One that waits for [`Client::begin`]. Its connections have other numbers than those of the first.
+    fn idle(now: Instant, servers: Vec<Server>) -> Client {
+        Client {
+            state: State::Over,
+            connections: 1,
+            ..Client::new(now, servers)
+        }
+    }
+
+    /// Asks those servers that are better than the one where this other client has its allocation, each once.
+    fn begin(&mut self, now: Instant, other: &Client) {
+        (self.current, self.limit, self.once) = (0, other.better(), true);
+        (self.began, self.ending) = (None, false);
+        self.taken = match other.connection {
+            None => other.allocated().map(|allocated| allocated.server),
+            Some(_) => None,
+        };
+        self.state = State::Waiting(now);
+    }
+
+    /// From now on it keeps its allocation, at any of the servers.
+    fn goes_on(&mut self) {
+        (self.limit, self.once, self.taken) = (self.servers.len(), false, None);
+    }
+
+    /// From now on it keeps its allocation for those that use it, and makes no other one.
+    fn retire(&mut self) {
+        (self.limit, self.once) = (0, true);
+        self.untried.clear();
+        for entry in &mut self.servers {
+            entry.error.clear();
+        }
+    }
+
+    /// There is to be none of its.
+    fn stop(&mut self) {
+        self.lose();
+        self.untried.clear();
+        self.state = State::Over;
+    }
+
+    /// How many servers are better than the one that is current.
+    fn better(&self) -> usize {
+        self.current
+    }
+
+    /// Whether nobody uses what is allocated, or may come soon.
+    fn is_unused(&self) -> bool {
+        self.peers.is_unused()
+    }
+
+    /// Whether the viewer of this session may come soon.
+    fn expects(&self, session: u64) -> bool {
+        self.peers.expects(session)
+    }
+
     fn send(&self, to: SocketAddr, request: Vec<u8>) -> Action<Wire> {
         let local = self.allocated().and_then(|allocated| allocated.local);
         match self.connection {
@@ -192,12 +261,18 @@ impl Client {
 
     /// Turns to the next address of the current server. False if there is none.
     fn try_next(&mut self, now: Instant) -> bool {
-        let Some(to) = self.untried.pop_front() else {
-            return false;
-        };
-        self.alternates = 0;
-        self.turn_to(now, to);
-        true
+        while let Some(to) = self.untried.pop_front() {
+            if self.is_free(to) {
+                self.alternates = 0;
+                self.turn_to(now, to);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn is_free(&self, to: SocketAddr) -> bool {
+        self.transport() != Transport::Udp || self.taken != Some(to)
     }
 
     fn turn_to(&mut self, now: Instant, to: SocketAddr) {
@@ -397,6 +472,7 @@ impl Client {
                         && to.is_ipv4() == asked.to.is_ipv4()
                         && to.port() != 0
                         && is_somewhere(to.ip())
+                        && self.is_free(to)
                         && reach(to.ip()) >= reach(asked.to.ip()) =>
                 {
                     self.alternates += 1;
@@ -470,7 +546,7 @@ impl Client {
 
     /// The server knows nothing of what it has allocated any more. One that forgets at once is not asked for ever.
     fn allocate_anew(&mut self, now: Instant, server: SocketAddr) {
-        if self.began.is_some_and(|began| now < began + RETRY) {
+        if self.once || self.began.is_some_and(|began| now < began + RETRY) {
             let error =
                 "it forgets what it has allocated: are there several servers behind this address?";
             return self.fail(now, error.to_owned());
@@ -512,7 +588,11 @@ impl Client {
         }
         self.current += 1;
         let mut at = now;
-        if self.current >= self.servers.len() {
+        if self.current >= self.limit {
+            if self.once {
+                self.state = State::Over;
+                return;
+            }
             self.current = 0;
             // One that has worked until now may be back at once.
             let worked = was_allocated && self.began.is_none_or(|began| now >= began + RETRY);
@@ -647,7 +727,7 @@ impl Asks for Client {
                 }
                 State::Opening(to, _) if self.connection.is_none() => {
                     let to = *to;
-                    self.connections += 1;
+                    self.connections += PAIR as u64;
                     self.connection = Some((self.connections, None));
                     return Ok(Some(Action::Other(Wire::Open {
                         id: self.connections,

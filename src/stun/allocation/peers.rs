@@ -127,6 +127,17 @@ impl Peers {
         changes
     }
 
+    /// Whether nobody is there, or may come.
+    pub fn is_unused(&self) -> bool {
+        let mut channels = self.channels.values();
+        self.wanted.is_empty() && channels.all(|channel| channel.holder.is_none())
+    }
+
+    /// Whether the viewer of a session may come.
+    pub fn expects(&self, session: u64) -> bool {
+        self.wanted.is_of(session)
+    }
+
     /// A number that is free. It is used again as late as possible.
     fn number(&mut self) -> Option<u16> {
         let numbers = usize::from(LAST - FIRST) + 1;

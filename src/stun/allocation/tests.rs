@@ -22,18 +22,18 @@ use crate::crypto::PROVIDER;
 use crate::stun;
 use crate::stun::attributes::{authenticate, put_address, text, value};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub const SECOND: Duration = Duration::from_secs(1);
 const RELAYED: &str = "198.51.100.9:50000";
 
-fn address(text: &str) -> SocketAddr {
+pub fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-fn ip(text: &str) -> IpAddr {
+pub fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn key() -> [u8; 16] {
+pub fn key() -> [u8; 16] {
     Md5::digest("gateway:example:secret").into()
 }
 
@@ -42,7 +42,7 @@ const LOCAL: &str = "192.168.1.2";
 /// A session.
 const SESSION: u64 = 7;
 
-fn asker(session: u64) -> Asker {
+pub fn asker(session: u64) -> Asker {
     Asker {
         peer: "".into(),
         session,

@@ -81,6 +81,16 @@ impl Wanted {
         self.entries.iter().any(|entry| entry.ip == ip)
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether some are of this session.
+    pub fn is_of(&self, session: u64) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|entry| entry.asker.session == session)
+    }
+
     /// When [`Wanted::expire`] has something.
     pub fn next_due(&self) -> Option<Instant> {
         self.entries.iter().map(|entry| entry.until).min()
