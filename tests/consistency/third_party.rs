@@ -47,7 +47,7 @@ fn the_copy_is_the_one_that_is_built_and_of_the_version_of_rtc() {
 
 #[test]
 fn the_patch_is_applied() {
-    let patch = read("skip-hello-verify.patch");
+    let patch = read("options.patch");
     let mut hunks = 0;
     for file in patch.split("--- a/").skip(1) {
         let (name, rest) = file.split_once('\n').unwrap();

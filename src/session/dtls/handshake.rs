@@ -1,13 +1,12 @@
 //! What `rtc::dtls` is told of a handshake, and what it comes to: certificates, profiles, keys.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rtc::dtls::cipher_suite::CipherSuiteId;
 use rtc::dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
 use rtc::dtls::endpoint::Endpoint;
 use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
-use rtc::shared::TransportProtocol;
 use rtc::shared::error::Error as RtcError;
 use rtc::srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
 
@@ -23,27 +22,13 @@ pub(super) struct Handshake {
     pub(super) inbound: Inbound,
     pub(super) endpoint: Endpoint,
     pub(super) peer: &'static str,
-    /// As the client: what it began with.
-    pub(super) as_client: Option<Arc<HandshakeConfig>>,
+    pub(super) is_client: bool,
     pub(super) fingerprints: Arc<[Fingerprint]>,
     /// The one that we have chosen; as the client we offer those of the policy.
     pub(super) profile: Option<SrtpProfile>,
 }
 
 impl Handshake {
-    /// As the client: begins again if nothing has come from the server, which may not have been ready. True if it does.
-    pub(super) fn begin_again(&mut self, now: Instant) -> bool {
-        let Some(config) = &self.as_client else {
-            return false;
-        };
-        if !self.inbound.is_untouched() {
-            return false;
-        }
-        self.endpoint = Endpoint::new(PEER, TransportProtocol::UDP, None);
-        let begun = self.endpoint.connect(now, PEER, Arc::clone(config), None);
-        begun.is_ok()
-    }
-
     fn certificate_matches(&self) -> Option<bool> {
         let state = self.endpoint.get_connection_state(PEER)?;
         let certificate = state.peer_certificates.first()?;
@@ -92,7 +77,7 @@ impl Handshake {
         let material = state
             .export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], 2 * (16 + salt_len))
             .map_err(|error| failed(&format!("gave no SRTP keys: {error}")))?;
-        split_keys(profile, material.as_ref(), self.as_client.is_some())
+        split_keys(profile, material.as_ref(), self.is_client)
             .ok_or_else(|| failed("gave too few bytes for the SRTP keys"))
     }
 }
@@ -137,7 +122,7 @@ pub(super) fn config(
     if is_client {
         suites.push(CipherSuiteId::Tls_Ecdhe_Rsa_With_Aes_128_Gcm_Sha256);
     }
-    // A viewer repeats its own flights, and sooner. Eight of these are more than the handshake may take.
+    // A viewer repeats its own flights, and sooner.
     let interval = if is_client {
         REPEAT
     } else {
@@ -150,6 +135,8 @@ pub(super) fn config(
         .with_cipher_suites(suites)
         .with_srtp_protection_profiles(profiles)
         .with_flight_interval(interval)
+        // Until our own deadline: a handshake that begins anew may be taken for a replay.
+        .with_maximum_retransmit_number(usize::MAX)
         // Nobody looks at it; without one, it is this name, and a warning in the log.
         .with_server_name("localhost".to_owned())
         .with_extended_master_secret(ExtendedMasterSecretType::Require)

@@ -75,11 +75,6 @@ impl Inbound {
         }
     }
 
-    /// Whether nothing has come, not even a part of a message.
-    pub(super) fn is_untouched(&self) -> bool {
-        self.taken == 0 && self.partial.iter().all(|partial| partial.kind == 0)
-    }
-
     /// The body of the ClientHello, once that is complete. It stays to be admitted.
     pub(super) fn hello(&mut self, record: &Record<'_>) -> Option<&[u8]> {
         self.add(record);

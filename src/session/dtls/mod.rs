@@ -50,9 +50,8 @@ use crate::tuning::SrtpPolicy;
 /// Time from [`Dtls::new`] within which the handshake must be done.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// As the client, `rtc::dtls` sends a flight again that is not answered within this time, seven times at most (to a server
-/// that has said nothing at all we begin again then): more than the round trip of any path, and less than the second that
-/// RFC 6347 section 4.2.4.1 begins with, as others do.
+/// As the client, `rtc::dtls` sends a flight again that is not answered within this time: more than the round trip of any
+/// path, and less than the second that RFC 6347 section 4.2.4.1 begins with, as others do.
 const REPEAT: Duration = Duration::from_millis(750);
 
 /// Times the last flight is sent again after the handshake.
@@ -195,23 +194,16 @@ impl Dtls {
         let profiles = client_hello::allowed(hello.policy);
         let mut endpoint = Endpoint::new(PEER, TransportProtocol::UDP, None);
         let begun = config(&hello.certificate, fingerprints.clone(), profiles, true)
-            .map(Arc::new)
-            .and_then(|config| {
-                endpoint.connect(now, PEER, Arc::clone(&config), None)?;
-                Ok(config)
-            });
-        let config = match begun {
-            Ok(config) => config,
-            Err(error) => {
-                let sentence = format!("the DTLS handshake could not be set up: {error}");
-                return self.fail(Status::Dtls, sentence);
-            }
-        };
+            .and_then(|config| endpoint.connect(now, PEER, Arc::new(config), None));
+        if let Err(error) = begun {
+            let sentence = format!("the DTLS handshake could not be set up: {error}");
+            return self.fail(Status::Dtls, sentence);
+        }
         self.phase = Phase::Handshake(Box::new(Handshake {
             inbound: std::mem::take(&mut hello.inbound),
             endpoint,
             peer: self.peer,
-            as_client: Some(config),
+            is_client: true,
             fingerprints,
             profile: None,
         }));
@@ -276,13 +268,12 @@ impl Dtls {
                     return;
                 }
                 let result = handshake.endpoint.handle_timeout(PEER, now);
-                let goes_on = result.is_ok() || handshake.begin_again(now);
                 self.flight
                     .take(now, &mut handshake.endpoint, &mut self.transmits);
-                if goes_on {
+                let Err(error) = result else {
                     return;
-                }
-                format!("{peer} stopped answering in the middle of the DTLS handshake")
+                };
+                handshake.explain(&error)
             }
             _ => return,
         };
@@ -382,7 +373,7 @@ impl Dtls {
                     inbound,
                     endpoint: Endpoint::new(PEER, TransportProtocol::UDP, Some(Arc::new(config))),
                     peer: self.peer,
-                    as_client: None,
+                    is_client: false,
                     fingerprints,
                     profile: Some(profile),
                 }));

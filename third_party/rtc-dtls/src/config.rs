@@ -116,6 +116,7 @@ pub struct ConfigBuilder {
     client_auth: ClientAuthType,
     extended_master_secret: ExtendedMasterSecretType,
     flight_interval: Duration,
+    maximum_retransmit_number: usize,
     psk: Option<PskCallback>,
     psk_identity_hint: Option<Vec<u8>>,
     insecure_skip_verify: bool,
@@ -142,6 +143,7 @@ impl Default for ConfigBuilder {
             client_auth: ClientAuthType::default(),
             extended_master_secret: ExtendedMasterSecretType::default(),
             flight_interval: Duration::default(),
+            maximum_retransmit_number: DEFAULT_MAXIMUM_RETRANSMIT_NUMBER,
             psk: None,
             psk_identity_hint: None,
             insecure_skip_verify: false,
@@ -222,6 +224,14 @@ impl ConfigBuilder {
     /// defaults to time.Second
     pub fn with_flight_interval(mut self, flight_interval: Duration) -> Self {
         self.flight_interval = flight_interval;
+        self
+    }
+
+    /// maximum_retransmit_number is how often a flight that is not answered is sent again before
+    /// the handshake fails, defaults to 7
+    /// usize::MAX leaves it to the caller to give up.
+    pub fn with_maximum_retransmit_number(mut self, maximum_retransmit_number: usize) -> Self {
+        self.maximum_retransmit_number = maximum_retransmit_number;
         self
     }
 
@@ -524,7 +534,7 @@ impl ConfigBuilder {
         // That is exactly what a loaded CI machine produces: under `-Cinstrument-coverage` on a
         // two-vCPU runner, a round trip between two in-process peers can easily exceed the 1 s
         // interval, and the connection dies with the misleading `ErrInvalidFsmTransition`.
-        let maximum_retransmit_number = DEFAULT_MAXIMUM_RETRANSMIT_NUMBER;
+        let maximum_retransmit_number = self.maximum_retransmit_number;
 
         let replay_protection_window = if self.replay_protection_window == 0 {
             DEFAULT_REPLAY_PROTECTION_WINDOW
