@@ -39,7 +39,7 @@ int main(void) {
             CHECK_OK(rtsp_webrtc_gateway_set_tuning(gateway, key, info.default_value));
         }
     }
-    CHECK(count == 27);
+    CHECK(count == 28);
     CHECK_FAILS(rtsp_webrtc_gateway_set_tuning(gateway, 0, 1), NOT_FOUND);
     int64_t value = 5;
     CHECK_FAILS(rtsp_webrtc_gateway_get_tuning(gateway, 999, &value), NOT_FOUND);

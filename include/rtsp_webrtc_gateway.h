@@ -522,6 +522,12 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
      * 1099511627776, applies immediately.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_MEMORY_LIMIT_BYTES = 27,
+    /**
+     * 1: let the DTLS handshake of a viewer that offers it begin within the checks of ICE (SPED,
+     * draft-hancke-webrtc-sped), which saves up to one round trip before the first picture. 0: it
+     * begins after the first check. Default 1, range 0 to 1, applies to new sessions.
+     */
+    RTSP_WEBRTC_GATEWAY_TUNING_DTLS_IN_STUN = 28,
 } rtsp_webrtc_gateway_tuning_key;
 
 /** Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY. */

@@ -139,6 +139,7 @@ enum class TuningKey : std::int32_t {
     DamagedFrames = RTSP_WEBRTC_GATEWAY_TUNING_DAMAGED_FRAMES,
     MaxWorkerLoadPercent = RTSP_WEBRTC_GATEWAY_TUNING_MAX_WORKER_LOAD_PERCENT,
     MemoryLimitBytes = RTSP_WEBRTC_GATEWAY_TUNING_MEMORY_LIMIT_BYTES,
+    DtlsInStun = RTSP_WEBRTC_GATEWAY_TUNING_DTLS_IN_STUN,
 };
 
 /** Values of TuningKey::SrtpPolicy: enum rtsp_webrtc_gateway_srtp_policy. */

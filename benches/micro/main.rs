@@ -203,6 +203,7 @@ fn sdp(c: &mut Criterion) {
     let allowed = Allowed {
         nack: true,
         transport_cc: true,
+        dtls_in_stun: false,
     };
     let mut numbers = 1..;
     let mut random = || Ok(numbers.next().expect("no end"));

@@ -86,6 +86,7 @@ namespace RtspWebrtcGateway
         DamagedFrames = 25,
         MaxWorkerLoadPercent = 26,
         MemoryLimitBytes = 27,
+        DtlsInStun = 28,
     }
 
     public enum SrtpPolicy : int

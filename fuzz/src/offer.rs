@@ -37,6 +37,7 @@ fn videos() -> Vec<Vec<Option<TrackInfo>>> {
 const ALLOWED: Allowed = Allowed {
     nack: true,
     transport_cc: true,
+    dtls_in_stun: true,
 };
 
 pub fn offer(data: &[u8]) {

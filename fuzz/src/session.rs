@@ -185,6 +185,7 @@ impl Agreement {
         let allowed = Allowed {
             nack: true,
             transport_cc: true,
+            dtls_in_stun: true,
         };
         let negotiated = negotiate(&offer, &[Some(&video)], Some(&audio), allowed, &mut random);
         let negotiated = negotiated.unwrap_or_else(|error| unreachable!("{error}"));
@@ -246,6 +247,7 @@ impl World {
             pacing_percent: Some(250),
             congestion: Some(EstimateLimits::default()),
             transport_cc: negotiated.transport_cc(),
+            dtls_in_stun: !negotiated.dtls_in_stun.is_empty(),
             paths: Arc::<PathMemory>::default(),
             clock: WallClock::new(
                 now,

@@ -78,6 +78,7 @@ class TuningKey(enum.IntEnum):
     DAMAGED_FRAMES = 25
     MAX_WORKER_LOAD_PERCENT = 26
     MEMORY_LIMIT_BYTES = 27
+    DTLS_IN_STUN = 28
 
 
 class SrtpPolicy(enum.IntEnum):

@@ -129,6 +129,10 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// library has it. Linux only. 0: that of the cgroup alone. Default 0, range 0 to
     /// 1099511627776, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_MEMORY_LIMIT_BYTES = 27,
+    /// 1: let the DTLS handshake of a viewer that offers it begin within the checks of ICE (SPED,
+    /// draft-hancke-webrtc-sped), which saves up to one round trip before the first picture. 0: it
+    /// begins after the first check. Default 1, range 0 to 1, applies to new sessions.
+    RTSP_WEBRTC_GATEWAY_TUNING_DTLS_IN_STUN = 28,
     // generated from src/tuning/table.rs: end
 }
 

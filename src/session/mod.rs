@@ -27,6 +27,7 @@
 //! * `sound.rs` notes whether there is sound: it may begin, and end, while a viewer watches.
 //! * [`data`] is the data channel of a wall: SCTP in DTLS. What is said over it, the session does not know.
 //! * `feedback.rs` takes RTCP from the transport to the legs. `figures.rs` is what others may know of a session.
+//! * `embedding.rs` is what of DTLS goes along in messages of ICE.
 //! * [`ice`], [`dtls`], [`srtp`] and [`rtcp`] are the protocols. They know neither half. [`framing`] and [`turn`]
 //!   are how datagrams come over a TCP connection, of which a session knows no more than that it is one.
 //!
@@ -71,6 +72,7 @@
 
 pub mod data;
 pub mod dtls;
+mod embedding;
 pub mod estimate;
 mod feedback;
 mod figures;

@@ -141,6 +141,11 @@ impl Tuning {
         }
     }
 
+    /// Whether DTLS may begin within the checks of ICE.
+    pub fn dtls_in_stun(&self) -> bool {
+        self.is_on(Key::DtlsInStun)
+    }
+
     /// How long interface addresses are cached.
     pub fn interface_cache_ttl(&self) -> Duration {
         self.milliseconds(Key::InterfaceCacheTtlMs)

@@ -265,6 +265,13 @@ knobs! {
     MemoryLimitBytes = 27, "memory_limit_bytes" {
         default: 0, range: 0..=1_099_511_627_776, applies: Now,
     }
+
+    /// 1: let the DTLS handshake of a viewer that offers it begin within the checks of ICE (SPED,
+    /// draft-hancke-webrtc-sped), which saves up to one round trip before the first picture. 0: it begins
+    /// after the first check.
+    DtlsInStun = 28, "dtls_in_stun" {
+        default: 1, range: 0..=1, applies: NewSessions,
+    }
 }
 
 impl Key {

@@ -293,6 +293,7 @@ impl Core {
         Allowed {
             nack: tuning.nack(),
             transport_cc: tuning.congestion(),
+            dtls_in_stun: tuning.dtls_in_stun(),
         }
     }
 
@@ -325,6 +326,7 @@ impl Core {
             fingerprints: offer.fingerprints.clone(),
             cname: negotiated.cname(),
             transport_cc: negotiated.transport_cc(),
+            dtls_in_stun: !negotiated.dtls_in_stun.is_empty(),
             ..self.transport(location, local_ice)?
         })
     }
@@ -369,6 +371,7 @@ impl Core {
             pacing_percent: tuning.pacing_percent(),
             congestion: tuning.congestion().then(|| tuning.congestion_limits()),
             transport_cc: false,
+            dtls_in_stun: false,
             paths: Arc::clone(&context.paths),
             clock: context.clock,
         })

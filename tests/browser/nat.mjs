@@ -49,9 +49,27 @@ function messagesOf(datagram) {
   return messages;
 }
 
+// META-DTLS-IN-STUN (draft-hancke-webrtc-sped).
+const DTLS_IN_STUN = 0xc070;
+
+// The datagram of DTLS that a message of STUN carries; empty if there is none.
+function carriedBy(datagram) {
+  for (let at = 20; at + 4 <= datagram.length; ) {
+    const length = datagram.readUInt16BE(at + 2);
+    if (datagram.readUInt16BE(at) === DTLS_IN_STUN) return datagram.subarray(at + 4, at + 4 + length);
+    at += 4 + length + (-length & 3);
+  }
+  return datagram.subarray(0, 0);
+}
+
+function dtlsIn(datagram, kind) {
+  if (kind === "dtls") return messagesOf(datagram);
+  return kind === "check" || kind === "answer" ? messagesOf(carriedBy(datagram)) : [];
+}
+
 export class Nat {
   // What came here since the last change: {at, out, kind, messages}, and when it went on, as left. Times are of
-  // performance.now(); messages are those of DTLS.
+  // performance.now(); messages are those of DTLS, also where a message of STUN carries it.
   passed = [];
   #waiting = new Set(); // timers of what is on its way
   #inside;
@@ -92,7 +110,7 @@ export class Nat {
 
   #pass(out, datagram, send) {
     const kind = kindOf(datagram);
-    const passed = { at: performance.now(), out, kind, messages: kind === "dtls" ? messagesOf(datagram) : [] };
+    const passed = { at: performance.now(), out, kind, messages: dtlsIn(datagram, kind) };
     this.passed.push(passed);
     const goOn = () => {
       passed.left = performance.now();

@@ -7,6 +7,7 @@ mod codecs;
 mod connect;
 mod consent;
 mod dead;
+mod dtls_in_stun;
 mod first_media;
 mod first_seconds;
 mod flood;

@@ -121,6 +121,7 @@ impl Both {
         let allowed = Allowed {
             nack: true,
             transport_cc: true,
+            dtls_in_stun: false,
         };
         let hosts = [address(GATEWAY), address(SERVER)].map(|at| [at]);
         let local = |side: usize| LocalTransport {
@@ -188,6 +189,7 @@ impl Both {
             pacing_percent: Some(250),
             congestion: Some(EstimateLimits::default()),
             transport_cc: negotiated.transport_cc(),
+            dtls_in_stun: false,
             paths: Arc::default(),
             clock: WallClock::new(now, wall()),
         };

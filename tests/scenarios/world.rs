@@ -62,6 +62,8 @@ pub struct Setup {
     pub rtcp_interval: Duration,
     pub pacing: Option<u64>,
     pub congestion: bool,
+    /// DTLS within the checks of ICE is allowed, where the viewer offers it.
+    pub dtls_in_stun: bool,
     pub paths: Arc<PathMemory>,
     pub clip: Clip,
     /// Access units of another codec, instead of the clip's pictures: 25 a second, over and over.
@@ -103,6 +105,7 @@ impl Default for Setup {
             rtcp_interval: Duration::from_secs(1),
             pacing: Some(250),
             congestion: true,
+            dtls_in_stun: true,
             paths: Arc::default(),
             clip: Clip::Baseline360p,
             video: None,
@@ -419,6 +422,7 @@ impl World {
         let allowed = Allowed {
             nack: setup.nack,
             transport_cc: setup.congestion && setup.pacing.is_some(),
+            dtls_in_stun: setup.dtls_in_stun,
         };
         let negotiated = answer::negotiate(&offer, &videos, audio, allowed, &mut random).unwrap();
         let certificate = Arc::new(certificate());
@@ -459,6 +463,7 @@ impl World {
             pacing_percent: setup.pacing,
             congestion: setup.congestion.then(EstimateLimits::default),
             transport_cc: negotiated.transport_cc(),
+            dtls_in_stun: !negotiated.dtls_in_stun.is_empty(),
             paths: Arc::clone(&setup.paths),
             clock: WallClock::new(now, wall),
         };

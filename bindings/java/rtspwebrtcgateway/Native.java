@@ -111,6 +111,7 @@ public final class Native {
         public static final int DAMAGED_FRAMES = 25;
         public static final int MAX_WORKER_LOAD_PERCENT = 26;
         public static final int MEMORY_LIMIT_BYTES = 27;
+        public static final int DTLS_IN_STUN = 28;
     }
 
     public static final class SrtpPolicy {

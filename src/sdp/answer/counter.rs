@@ -70,7 +70,7 @@ pub fn counter_offer(
     let mids: Vec<&str> = all.bundle.iter().map(String::as_str).collect();
     let why: String = why.chars().filter(|c| !c.is_control()).collect();
     let why = &why[..why.floor_char_boundary(MAX_REASON)];
-    write_start(&mut sdp, negotiated.id, Some(why), &mids, true);
+    write_start(&mut sdp, negotiated.id, Some(why), &mids, Some(&[]));
     write_sections(&mut sdp, &all, &negotiated, transport);
     let countered = Countered {
         id: negotiated.id,
@@ -166,6 +166,7 @@ pub(super) fn everything(
         bundle: sections.iter().map(|section| section.mid.clone()).collect(),
         section_ice: sections.iter().map(|_| None).collect(),
         fingerprints: Vec::new(),
+        dtls_in_stun: Vec::new(),
         ice,
         sections,
     }
@@ -228,6 +229,7 @@ fn video(videos: &[Option<&TrackInfo>], allowed: Allowed) -> Vec<OfferedCodec> {
                 Allowed {
                     nack: false,
                     transport_cc: false,
+                    dtls_in_stun: false,
                 },
             )
         });

@@ -151,6 +151,7 @@ pub(super) fn in_common(
     Allowed {
         nack: allowed.nack && all_offer("nack"),
         transport_cc: allowed.transport_cc && all_offer("transport-cc"),
+        ..allowed
     }
 }
 

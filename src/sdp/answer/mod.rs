@@ -113,6 +113,8 @@ pub struct Negotiated {
     pub data: Option<NegotiatedData>,
     /// Sections in which nothing is sent: index in the offer, and the payload type that is answered.
     pub silent: Vec<(usize, u8)>,
+    /// The names by which DTLS within the checks of ICE is agreed on; empty if it is not.
+    pub dtls_in_stun: Vec<&'static str>,
 }
 
 impl Negotiated {
@@ -167,6 +169,8 @@ pub struct Allowed {
     pub nack: bool,
     /// Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01).
     pub transport_cc: bool,
+    /// DTLS within the checks of ICE (draft-hancke-webrtc-sped).
+    pub dtls_in_stun: bool,
 }
 
 /// Chooses sections, payload types and SSRCs.
@@ -245,7 +249,16 @@ pub fn negotiate(
         silent: silent(offer, transport, &tracks),
         tracks,
         data: None,
+        dtls_in_stun: dtls_in_stun(offer, allowed),
     })
+}
+
+/// All of the names that are offered: they are one for each version of Chromium, and mean the same.
+fn dtls_in_stun(offer: &Offer, allowed: Allowed) -> Vec<&'static str> {
+    match allowed.dtls_in_stun {
+        true => offer.dtls_in_stun.clone(),
+        false => Vec::new(),
+    }
 }
 
 /// The sections that could share the transport and have no track.
@@ -471,7 +484,8 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
         .collect();
 
     let mut sdp = Lines::default();
-    write_start(&mut sdp, negotiated.id, None, &mids, true);
+    let agreed = Some(&*negotiated.dtls_in_stun);
+    write_start(&mut sdp, negotiated.id, None, &mids, agreed);
     let mut candidates = Some(transport.candidates);
     for (i, section) in offer.sections.iter().enumerate() {
         let content = negotiated.in_section(i);
@@ -491,8 +505,8 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
     sdp.0
 }
 
-/// The lines above the sections. `why` is for people. `lite`: what our ICE agent is.
-fn write_start(sdp: &mut Lines, id: u64, why: Option<&str>, mids: &[&str], lite: bool) {
+/// The lines above the sections. `why` is for people. `lite`: see [`write_ice_agent`]; `None`: it is a full agent.
+fn write_start(sdp: &mut Lines, id: u64, why: Option<&str>, mids: &[&str], lite: Option<&[&str]>) {
     sdp.line(format_args!("v=0"));
     sdp.line(format_args!("o=- {id} 1 IN IP4 0.0.0.0"));
     sdp.line(format_args!("s=-"));
@@ -504,8 +518,8 @@ fn write_start(sdp: &mut Lines, id: u64, why: Option<&str>, mids: &[&str], lite:
         sdp.line(format_args!("a=group:BUNDLE {}", mids.join(" ")));
     }
     match lite {
-        true => write_ice_agent(sdp),
-        false => sdp.line(format_args!("a=ice-options:ice2")),
+        Some(agreed) => write_ice_agent(sdp, agreed),
+        None => sdp.line(format_args!("a=ice-options:ice2")),
     }
     sdp.line(format_args!("a=msid-semantic: WMS {MEDIA_STREAM}"));
 }
@@ -627,10 +641,11 @@ fn write_fingerprint(sdp: &mut Lines, transport: &LocalTransport<'_>) {
 
 /// What our ICE agent is: lite, by RFC 8445 (`ice2`, its section 10), which takes further candidates at any
 /// time (`trickle`, RFC 8838 section 3). The answer and the response to a restart say the same (RFC 9725
-/// section 4.3.3).
-fn write_ice_agent(sdp: &mut Lines) {
+/// section 4.3.3). `agreed`: further options, which the viewer has offered.
+fn write_ice_agent(sdp: &mut Lines, agreed: &[&str]) {
+    let options = [&["trickle", "ice2"], agreed].concat().join(" ");
     sdp.line(format_args!("a=ice-lite"));
-    sdp.line(format_args!("a=ice-options:trickle ice2"));
+    sdp.line(format_args!("a=ice-options:{options}"));
 }
 
 fn write_ice(sdp: &mut Lines, ice: &IceCredentials) {

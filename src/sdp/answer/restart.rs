@@ -1,6 +1,6 @@
 //! The response to an ICE restart.
 
-use super::{Candidates, Lines, write_ice, write_ice_agent};
+use super::{Candidates, Lines, write_ice};
 use crate::sdp::IceCredentials;
 
 /// The body of the response to an ICE restart (RFC 8840 section 9): the changed lines of the answer, for
@@ -11,19 +11,19 @@ pub fn restart_fragment(
     candidates: &Candidates<'_>,
 ) -> String {
     let mut sdp = Lines::default();
-    write_ice_agent(&mut sdp);
     sdp.0.push_str(section);
     write_ice(&mut sdp, ice);
     candidates.write(&mut sdp);
     sdp.0
 }
 
-/// The lines of an answer that identify its bundle and the section whose transport all others share.
+/// The lines of an answer that say what our ICE agent is, and identify its bundle and the section whose transport all
+/// others share.
 pub fn transport_section(answer: &str) -> String {
     let mut lines = answer.split_inclusive('\n');
-    let bundle = lines
-        .clone()
-        .find(|line| line.starts_with("a=group:BUNDLE"));
+    let first = |start| lines.clone().find(|line| line.starts_with(start));
+    let agent = [first("a=ice-lite"), first("a=ice-options:")];
+    let bundle = first("a=group:BUNDLE");
     let section = lines.find(|line| {
         let port = line.split(' ').nth(1);
         line.starts_with("m=") && port != Some("0")
@@ -31,7 +31,8 @@ pub fn transport_section(answer: &str) -> String {
     let mid = lines
         .take_while(|line| !line.starts_with("m="))
         .find(|line| line.starts_with("a=mid:"));
-    [bundle, section, mid].into_iter().flatten().collect()
+    let lines = agent.into_iter().chain([bundle, section, mid]);
+    lines.flatten().collect()
 }
 
 #[cfg(test)]
@@ -40,12 +41,12 @@ mod tests {
 
     #[test]
     fn names_the_first_section_that_is_not_refused() {
-        let answer = "v=0\r\na=group:BUNDLE 1 2\r\na=mid:no\r\nm=audio 0 X 0\r\na=mid:0\r\n\
+        let answer = "v=0\r\na=group:BUNDLE 1 2\r\na=ice-lite\r\na=ice-options:trickle ice2\r\na=mid:no\r\nm=audio 0 X 0\r\na=mid:0\r\n\
                       m=video 9 X 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\nm=audio 9 X 0\r\na=mid:2\r\n";
         let section = transport_section(answer);
         assert_eq!(
             section,
-            "a=group:BUNDLE 1 2\r\nm=video 9 X 96\r\na=mid:1\r\n"
+            "a=ice-lite\r\na=ice-options:trickle ice2\r\na=group:BUNDLE 1 2\r\nm=video 9 X 96\r\na=mid:1\r\n"
         );
         let ice = IceCredentials {
             ufrag: "ours".to_owned(),

@@ -60,6 +60,7 @@ pub(super) fn allowed(nack: bool) -> Allowed {
     Allowed {
         nack,
         transport_cc: true,
+        dtls_in_stun: true,
     }
 }
 
@@ -185,6 +186,39 @@ fn audio_is_sent_again_if_that_is_offered() {
 }
 
 #[test]
+fn dtls_in_stun_is_agreed_on_by_all_names_that_are_offered() {
+    let options = |offered: &str, allow: bool| {
+        let sdp = CHROMIUM.replace("a=ice-options:trickle", offered);
+        let allowed = Allowed {
+            dtls_in_stun: allow,
+            ..allowed(true)
+        };
+        let videos = [Some(&camera(MAIN))];
+        let negotiated = negotiate(&offer(&sdp), &videos, None, allowed, &mut random(7)).unwrap();
+        let answer = written(&sdp, &negotiated);
+        let mut lines = answer
+            .lines()
+            .filter_map(|line| line.strip_prefix("a=ice-options:"));
+        lines.next().unwrap().to_owned()
+    };
+    let chromium = "a=ice-options:trickle googspedv1";
+    assert_eq!(options(chromium, true), "trickle ice2 googspedv1");
+    assert_eq!(options(chromium, false), "trickle ice2");
+    let all = "a=ice-options:goog-sped-v1 x googspedv1\r\na=ice-options:sped trickle";
+    assert_eq!(
+        options(all, true),
+        "trickle ice2 sped googspedv1 goog-sped-v1"
+    );
+    for none in [
+        "a=ice-options:trickle",
+        "a=ice-options:googspedv2",
+        "a=ice-options:",
+    ] {
+        assert_eq!(options(none, true), "trickle ice2", "{none}");
+    }
+}
+
+#[test]
 fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
     let mut negotiated = negotiated(CHROMIUM, Some(Codec::Pcma), true);
     negotiated.id = 12_345;
@@ -231,6 +265,7 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
             ],
             data: None,
             silent: Vec::new(),
+            dtls_in_stun: Vec::new(),
         }
     );
     let expected = format!(

@@ -30,7 +30,7 @@ pub fn offer_to_ingest(
     };
     let mut sdp = Lines::default();
     let mids: Vec<&str> = all.bundle.iter().map(String::as_str).collect();
-    write_start(&mut sdp, negotiated.id, None, &mids, false);
+    write_start(&mut sdp, negotiated.id, None, &mids, None);
     write_sections(&mut sdp, &all, &negotiated, &transport);
     let Negotiated { id, tracks, .. } = negotiated;
     Ok((sdp.0, Countered { id, tracks }))
@@ -95,6 +95,7 @@ mod tests {
     const ALLOWED: Allowed = Allowed {
         nack: true,
         transport_cc: true,
+        dtls_in_stun: false,
     };
 
     fn h264_info() -> TrackInfo {

@@ -9,9 +9,9 @@ use super::formats::{
 };
 use super::{
     AUDIO_CODECS, Allowed, Content, DISCARD, Lines, LocalTransport, Negotiated, NegotiatedData,
-    NegotiatedTrack, PLAYOUT_DELAY, Retransmission, Ssrcs, bundle, bundled, extension,
-    nothing_in_common, offers, silent, track, write_extensions, write_fingerprint, write_ice,
-    write_ice_agent, write_mid, write_ssrcs,
+    NegotiatedTrack, PLAYOUT_DELAY, Retransmission, Ssrcs, bundle, bundled, dtls_in_stun,
+    extension, nothing_in_common, offers, silent, track, write_extensions, write_fingerprint,
+    write_ice, write_ice_agent, write_mid, write_ssrcs,
 };
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind, TrackInfo};
@@ -70,6 +70,7 @@ pub fn negotiate_wall(
         silent: silent(offer, transport, &tracks),
         tracks,
         data,
+        dtls_in_stun: dtls_in_stun(offer, allowed),
     })
 }
 
@@ -126,7 +127,7 @@ pub fn answer_wall(
     let mids = sections.iter().map(|&i| &*offer.sections[i].mid);
     let mids: Vec<&str> = mids.collect();
     sdp.line(format_args!("a=group:BUNDLE {}", mids.join(" ")));
-    write_ice_agent(&mut sdp);
+    write_ice_agent(&mut sdp, &negotiated.dtls_in_stun);
     write_fingerprint(&mut sdp, transport);
     let cname = negotiated.cname();
     for (i, section) in offer.sections.iter().enumerate() {

@@ -25,6 +25,9 @@ pub use limits::{MAX_OFFER, MAX_WALL_AUDIO, MAX_WALL_OFFER, MAX_WALL_VIDEO};
 /// Maximum number of fingerprints; browsers offer one.
 const MAX_FINGERPRINTS: usize = 8;
 
+/// How offers name DTLS within the checks of ICE: draft-hancke-webrtc-sped-00; Chromium from 155 on; Chromium from 149 to 154.
+const DTLS_IN_STUN: [&str; 3] = ["sped", "googspedv1", "goog-sped-v1"];
+
 /// A codec that the browser offers in a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferedCodec {
@@ -101,6 +104,8 @@ pub struct Offer {
     pub bundle: Vec<String>,
     /// The addresses of its candidates, for a TURN server that has to let them in.
     pub candidates: Vec<IpAddr>,
+    /// The names by which it offers DTLS within the checks of ICE: some of [`DTLS_IN_STUN`].
+    pub dtls_in_stun: Vec<&'static str>,
 }
 
 impl Offer {
@@ -189,8 +194,14 @@ impl Offer {
             .collect::<Result<_>>()?;
         let candidates = live.iter().flat_map(|section| section.all("candidate"));
         let candidates = addresses_of(candidates);
+        let levels = live.iter().chain([&session]);
+        let options = levels.flat_map(|level| level.all("ice-options"));
+        let options: Vec<&str> = options.flat_map(str::split_ascii_whitespace).collect();
+        let mut dtls_in_stun = DTLS_IN_STUN.to_vec();
+        dtls_in_stun.retain(|name| options.contains(name));
         Ok(Offer {
             candidates,
+            dtls_in_stun,
             sections,
             ice,
             section_ice,

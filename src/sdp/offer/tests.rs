@@ -463,6 +463,7 @@ fn check_answer(offer: &Offer) {
     let allowed = Allowed {
         nack: true,
         transport_cc: true,
+        dtls_in_stun: true,
     };
     let negotiated = match negotiate(offer, &[Some(&video)], Some(&audio), allowed, &mut random) {
         Ok(negotiated) => negotiated,

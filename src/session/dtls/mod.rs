@@ -492,6 +492,11 @@ impl Dtls {
     }
 }
 
+/// Whether a datagram belongs to a handshake: it begins with a message of it, or with ChangeCipherSpec.
+pub fn is_of_handshake(datagram: &[u8]) -> bool {
+    matches!(datagram.first(), Some(&(HANDSHAKE | CHANGE_CIPHER_SPEC)))
+}
+
 fn data(event: EndpointEvent) -> Option<DtlsEvent> {
     match event {
         EndpointEvent::ApplicationData(bytes) => Some(DtlsEvent::Data(bytes)),

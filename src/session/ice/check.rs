@@ -17,6 +17,7 @@ use rtc::stun::message::{
 use rtc::stun::uattrs::UnknownAttributes;
 use rtc::stun::xoraddr::XorMappedAddress;
 
+use super::carried::{Carried, Unsealed};
 use crate::crypto::PROVIDER;
 use crate::sdp::IceCredentials;
 use crate::stun;
@@ -54,12 +55,13 @@ pub struct Pair {
 /// The answer to an authentic check.
 pub enum Answer {
     /// It cannot be processed, and has no effect.
-    Refused(Message),
+    Refused(Unsealed),
     /// It is valid.
     Accepted {
-        response: Message,
+        response: Unsealed,
         /// It nominates the address that it came from.
         nominates: bool,
+        carried: Carried,
     },
 }
 
@@ -110,8 +112,9 @@ impl Pair {
             port: from.port(),
         };
         Some(Answer::Accepted {
-            response: self.respond(&request, BINDING_SUCCESS, &[&mapped])?,
             nominates: has(ATTR_USE_CANDIDATE) && !self.controlling,
+            carried: Carried::of(authentic),
+            response: self.respond(&request, BINDING_SUCCESS, &[&mapped])?,
         })
     }
 
@@ -145,7 +148,7 @@ impl Pair {
     }
 
     /// A check of ours (RFC 8445 section 7.2.2): every full agent answers it at once, and a lite one if it is controlled.
-    pub fn request(&self, id: TransactionId, nominates: bool) -> Option<Message> {
+    pub fn request(&self, id: TransactionId, nominates: bool) -> Unsealed {
         let (local, remote) = (&self.local, &self.remote);
         let mut request = Message::new();
         request.typ = BINDING_REQUEST;
@@ -161,22 +164,17 @@ impl Pair {
             request.add(ATTR_USE_CANDIDATE, &[]);
         }
         request.add(ATTR_PRIORITY, &PRIORITY.to_be_bytes());
-        MessageIntegrity::new_raw_integrity_with_provider(remote.pwd.as_bytes(), PROVIDER.crypto())
-            .add_to(&mut request)
-            .ok()?;
-        FINGERPRINT.add_to(&mut request).ok()?;
-        Some(request)
+        Unsealed::new(request, &remote.pwd)
     }
 
-    /// Whether this is the authentic answer to a check of ours.
-    pub fn is_answer(&self, datagram: &[u8]) -> bool {
+    /// What the authentic answer to a check of ours carries; `None` if this is none.
+    pub fn read_answer(&self, datagram: &[u8]) -> Option<Carried> {
         let short = Some(datagram).filter(|datagram| datagram.len() <= MAX_CHECK);
-        let Some(mut response) = short.and_then(stun::message) else {
-            return false;
-        };
-        response.typ == BINDING_SUCCESS
-            && MessageIntegrity::check(&mut response, self.remote.pwd.as_bytes(), PROVIDER.crypto())
-                .is_ok()
+        let mut response = short.and_then(stun::message)?;
+        let key = self.remote.pwd.as_bytes();
+        let authentic =
+            response.typ == BINDING_SUCCESS && stun::attributes::authenticate(&mut response, key);
+        authentic.then(|| Carried::of(&response.attributes.0))
     }
 
     fn respond(
@@ -184,7 +182,7 @@ impl Pair {
         request: &Message,
         kind: MessageType,
         attributes: &[&dyn Setter],
-    ) -> Option<Message> {
+    ) -> Option<Unsealed> {
         let mut response = Message::new();
         response.typ = kind;
         response.transaction_id = request.transaction_id;
@@ -192,13 +190,6 @@ impl Pair {
         for attribute in attributes {
             attribute.add_to(&mut response).ok()?;
         }
-        MessageIntegrity::new_raw_integrity_with_provider(
-            self.local.pwd.as_bytes(),
-            PROVIDER.crypto(),
-        )
-        .add_to(&mut response)
-        .ok()?;
-        FINGERPRINT.add_to(&mut response).ok()?;
-        Some(response)
+        Some(Unsealed::new(response, &self.local.pwd))
     }
 }

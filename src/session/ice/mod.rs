@@ -12,6 +12,7 @@
 //! is answered long before that is done.
 
 mod addresses;
+mod carried;
 mod check;
 mod checklist;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use std::time::Instant;
 use crate::sdp::IceCredentials;
 
 use addresses::Addresses;
+pub use carried::{Carried, Unsealed};
 use check::{Answer, Pair};
 use checklist::CheckList;
 pub use checklist::MAX_CANDIDATES;
@@ -49,12 +51,14 @@ pub struct IceAgent {
     controlling: bool,
 }
 
-/// What an authentic check causes. Both go back to where it came from.
+/// What an authentic check causes. Both messages go back to where it came from.
 pub struct Handled {
     /// A check of ours, which goes first: its answer comes before whatever the viewer sends once it has the
     /// response.
-    pub check: Option<Vec<u8>>,
-    pub response: Vec<u8>,
+    pub check: Option<Unsealed>,
+    pub response: Unsealed,
+    /// What it carries of DTLS; `None` if it is refused.
+    pub carried: Option<Carried>,
 }
 
 impl IceAgent {
@@ -120,15 +124,19 @@ impl IceAgent {
         let restarts = next.is_some();
         let current = Some(&self.current).filter(|current| current.local.ufrag == ufrag);
         let pair = next.or(current)?;
-        let (response, nominates) = match pair.answer(path.remote.mapped(), datagram)? {
+        let (response, nominates, carried) = match pair.answer(path.remote.mapped(), datagram)? {
             Answer::Refused(response) => {
-                let (check, response) = (None, response.raw);
-                return Some(Handled { check, response });
+                return Some(Handled {
+                    check: None,
+                    response,
+                    carried: None,
+                });
             }
             Answer::Accepted {
                 response,
                 nominates,
-            } => (response.raw, nominates),
+                carried,
+            } => (response, nominates, carried),
         };
         if restarts
             && nominates
@@ -148,11 +156,12 @@ impl IceAgent {
             };
             let check = self.transactions.begin(now, path.remote, nominates);
             self.addresses.check_sent(now, check.to, check.random);
-            Some(pair.request(check.id, nominates)?.raw)
+            pair.request(check.id, nominates)
         });
         Some(Handled {
-            check: check.flatten(),
+            check,
             response,
+            carried: Some(carried),
         })
     }
 
@@ -166,11 +175,11 @@ impl IceAgent {
     }
 
     /// A check of ours along this path.
-    fn check(&mut self, now: Instant, path: Path, nominates: bool) -> Option<Vec<u8>> {
+    fn check(&mut self, now: Instant, path: Path, nominates: bool) -> Unsealed {
         let nominates = nominates || self.is_nominated(path);
         let check = self.transactions.begin(now, path.remote, nominates);
         self.addresses.check_sent(now, check.to, check.random);
-        Some(self.current.request(check.id, nominates)?.raw)
+        self.current.request(check.id, nominates)
     }
 
     /// The number of our next check.
@@ -181,19 +190,23 @@ impl IceAgent {
     /// A check of ours, whose answer says when the viewer had everything that was sent before.
     pub fn check_selected(&mut self, now: Instant) -> Option<Vec<u8>> {
         let path = self.addresses.selected()?;
-        self.check(now, path, false)
+        self.check(now, path, false).seal()
     }
 
-    /// The check of ours that this datagram is the authentic answer to: it was received where it went.
-    pub fn answered(&mut self, now: Instant, path: Path, datagram: &[u8]) -> Option<Check> {
+    /// The check of ours that this datagram is the authentic answer to, as it was received where it went; and what it
+    /// carries of DTLS.
+    pub fn answered(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &[u8],
+    ) -> Option<(Check, Carried)> {
         place(datagram)?;
         let check = self.transactions.find(now, path.remote, datagram)?;
         let mut pairs = [Some(&self.current), self.next.as_ref()]
             .into_iter()
             .flatten();
-        if !pairs.any(|pair| pair.is_answer(datagram)) {
-            return None;
-        }
+        let carried = pairs.find_map(|pair| pair.read_answer(datagram))?;
         self.transactions.end(&check);
         if let Some(checklist) = &mut self.checklist {
             self.addresses.found(now, path);
@@ -206,7 +219,7 @@ impl IceAgent {
             }
         }
         self.addresses.answered(now, path, check.random);
-        Some(check)
+        Some((check, carried))
     }
 
     /// A connection has ended.
@@ -231,11 +244,11 @@ impl IceAgent {
     }
 
     /// The next check that is due now: for proof of an address, or to keep consent.
-    pub fn take_due(&mut self, now: Instant) -> Option<(Path, Vec<u8>)> {
+    pub fn take_due(&mut self, now: Instant) -> Option<(Path, Unsealed)> {
         let own = self.addresses.take_due(now).map(|path| (path, false));
         let listed = || self.checklist.as_mut()?.take_due(now);
         let (path, nominates) = own.or_else(listed)?;
-        Some((path, self.check(now, path, nominates)?))
+        Some((path, self.check(now, path, nominates)))
     }
 
     /// Whether this may be where a NAT on the way has moved the viewer to: its own IP address, with a port from
@@ -253,7 +266,7 @@ impl IceAgent {
     /// leaves a viewer along another path than the one it has selected. A check of ours for it.
     pub fn rebound(&mut self, now: Instant, path: Path, size: usize) -> Option<Vec<u8>> {
         let asks = self.addresses.checked(now, path, size, true);
-        asks.then(|| self.check(now, path, false)).flatten()
+        asks.then(|| self.check(now, path, false).seal()).flatten()
     }
 
     /// Whether an authentic check came from this address, so that a datagram of `size` bytes from there is

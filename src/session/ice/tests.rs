@@ -32,7 +32,9 @@ fn agent() -> IceAgent {
 fn handle(agent: &mut IceAgent, now: Instant, path: Path, bytes: &[u8]) -> Option<Message> {
     let handled = agent.handle(now, path, bytes)?;
     let mut message = Message::new();
-    message.unmarshal_binary(&handled.response).unwrap();
+    message
+        .unmarshal_binary(&handled.response.seal().unwrap())
+        .unwrap();
     FINGERPRINT.check(&message).unwrap();
     MessageIntegrity::check(&mut message, PWD.as_bytes(), PROVIDER.crypto()).unwrap();
     assert_eq!(message.transaction_id, TransactionId([9; 12]));

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::phase::Phase;
 use super::{Received, Transport};
-use crate::session::dtls::DtlsEvent;
-use crate::session::ice::Check;
+use crate::session::dtls::{DtlsEvent, is_of_handshake};
+use crate::session::ice::{Carried, Check, Handled};
 use crate::session::io::{Io, Path, Transmit};
 use crate::session::srtp::KeyingMaterial;
 
@@ -57,21 +57,23 @@ impl Transport {
         let before = self.ice.proven(now);
         let lost_since = self.lost_since(now);
         let received = match self.ice.answered(io.now, path, datagram) {
-            Some(check) => self.handle_answer(path, &check, io),
+            Some((check, carried)) => self.handle_answer(path, &check, carried, io),
             None => self.handle_check(path, datagram, io),
         };
         self.follow_path(now);
-        match (before, self.ice.proven(now)) {
-            (None, Some(path)) => {
-                self.send_withheld(path, io);
-                self.pump_channel(io);
-                Received::Proven
-            }
+        let (path, news) = match (before, self.ice.proven(now)) {
+            (None, Some(path)) => (path, Received::Proven),
             (Some(before), Some(path)) if before.remote != path.remote => {
-                self.send_withheld(path, io);
-                Received::Moved(lost_since)
+                (path, Received::Moved(lost_since))
             }
-            _ => received,
+            _ => return received,
+        };
+        self.send_withheld(path, io);
+        self.pump_channel(io);
+        match received {
+            // Nothing was sent before.
+            Received::Up => Received::Up,
+            _ => news,
         }
     }
 
@@ -85,13 +87,23 @@ impl Transport {
             self.rejected += 1;
             return Received::Nothing;
         };
-        if let Some(check) = &handled.check {
-            self.send(path, check, io);
-        }
-        self.send(path, &handled.response, io);
         self.heard(path, io.now);
         if !self.ice.is_controlling() {
             self.begin_handshake(io.now);
+        }
+        let Handled {
+            check,
+            response,
+            carried,
+        } = handled;
+        if let Some(carried) = carried {
+            self.take_carried(carried, io.now);
+            if self.embedding.is_some() {
+                return self.send_embedded(path, check, response, io);
+            }
+        }
+        for message in check.into_iter().chain([response]) {
+            self.seal_and_send(path, message, io);
         }
         Received::Nothing
     }
@@ -112,6 +124,7 @@ impl Transport {
         &mut self,
         path: Path,
         check: &Check,
+        carried: Carried,
         io: &mut Io<'_, T>,
     ) -> Received {
         let now = io.now;
@@ -129,10 +142,10 @@ impl Transport {
         }
         let pacer = self.pacer.as_mut();
         let more = pacer.is_some_and(|pacer| pacer.answered(now, check.number));
-        if more {
-            Received::Room
-        } else {
-            Received::Nothing
+        self.take_carried(carried, now);
+        match self.drive_dtls(path, io) {
+            Received::Nothing if more => Received::Room,
+            received => received,
         }
     }
 
@@ -157,16 +170,25 @@ impl Transport {
         datagram: &[u8],
         io: &mut Io<'_, T>,
     ) -> Received {
+        if let Some(embedding) = &mut self.embedding
+            && is_of_handshake(datagram)
+        {
+            embedding.came(datagram);
+        }
+        self.pass_to_dtls(datagram, io.now);
+        self.drive_dtls(path, io)
+    }
+
+    pub(super) fn pass_to_dtls(&mut self, datagram: &[u8], now: Instant) {
         let dtls = self.phase.dtls();
-        let progress = dtls.is_some_and(|dtls| dtls.handle(io.now, datagram));
+        let progress = dtls.is_some_and(|dtls| dtls.handle(now, datagram));
         // Browsers answer our first flight at once. What they repeat before is no answer.
         if let Phase::Handshaking(handshaking) = &mut self.phase
             && progress
             && let Some(sent) = handshaking.first_flight.take()
         {
-            self.round_trip = Some(io.now.saturating_duration_since(sent));
+            self.round_trip = Some(now.saturating_duration_since(sent));
         }
-        self.drive_dtls(path, io)
     }
 
     /// The path is proven, so what was too much for it before may leave: the other side would repeat its flight only
@@ -188,7 +210,7 @@ impl Transport {
 
     /// A datagram of a DTLS flight has left, whose answer shows the round trip. What is repeated may be answered already,
     /// unless it is long since.
-    fn note_flight(&mut self, left: bool, now: Instant) {
+    pub(super) fn note_flight(&mut self, left: bool, now: Instant) {
         if let Phase::Handshaking(handshaking) = &mut self.phase
             && left
             && self.round_trip.is_none()
@@ -202,12 +224,31 @@ impl Transport {
 
     /// Sends what DTLS has to send, and does what its events ask for.
     pub(super) fn drive_dtls<T: Transmit>(&mut self, path: Path, io: &mut Io<'_, T>) -> Received {
-        let mut received = Received::Nothing;
-        while let Some(datagram) = self.phase.dtls().and_then(|dtls| dtls.poll_transmit()) {
-            let left = self.send(path, &datagram, io);
-            self.withheld |= !left;
-            self.note_flight(left, io.now);
+        for datagram in self.take_flight() {
+            self.send_of_flight(path, &datagram, io);
         }
+        self.take_dtls_events(path, io)
+    }
+
+    /// Sends a datagram of a flight by itself.
+    pub(super) fn send_of_flight<T: Transmit>(
+        &mut self,
+        path: Path,
+        datagram: &[u8],
+        io: &mut Io<'_, T>,
+    ) {
+        let left = self.send(path, datagram, io);
+        self.withheld |= !left;
+        self.note_flight(left, io.now);
+    }
+
+    /// Does what the events of DTLS ask for.
+    pub(super) fn take_dtls_events<T: Transmit>(
+        &mut self,
+        path: Path,
+        io: &mut Io<'_, T>,
+    ) -> Received {
+        let mut received = Received::Nothing;
         while let Some(event) = self.phase.dtls().and_then(|dtls| dtls.poll_event()) {
             match event {
                 DtlsEvent::Connected(keys) => received = self.keyed(&keys, path, io.now),
@@ -226,6 +267,9 @@ impl Transport {
             Phase::Handshaking(handshaking) => match handshaking.done(now, keys) {
                 Ok(up) => {
                     self.enter(Phase::Up(up));
+                    if let Some(embedding) = &mut self.embedding {
+                        embedding.done();
+                    }
                     self.measure(path, now);
                     return Received::Up;
                 }

@@ -6,6 +6,7 @@ mod channel;
 mod congestion;
 mod datagrams;
 mod egress;
+mod embedded;
 mod liveness;
 mod memory;
 mod neighbors;
@@ -27,8 +28,9 @@ pub use memory::PathMemory;
 
 use super::data::DataConfig;
 use super::dtls::Certificate;
+use super::embedding::Embedding;
 use super::estimate::Limits;
-use super::ice::{CONSENT, IceAgent, TransactionKey};
+use super::ice::{CONSENT, IceAgent, TransactionKey, Unsealed};
 use super::io::{Io, Path, Remote, Transmit};
 use super::rtcp;
 use super::wall_clock::WallClock;
@@ -71,6 +73,8 @@ pub struct TransportConfig {
     pub congestion: Option<Limits>,
     /// Whether transport-wide feedback was negotiated.
     pub transport_cc: bool,
+    /// Whether DTLS within the checks of ICE was negotiated.
+    pub dtls_in_stun: bool,
     /// What is known of the paths to viewers.
     pub paths: Arc<PathMemory>,
     /// Translates time into wall clock.
@@ -100,6 +104,8 @@ pub struct Transport {
     paths: Arc<PathMemory>,
     /// When they were told of this one last.
     noted: Option<Instant>,
+    /// What of DTLS goes along in messages of ICE, while the viewer does the same.
+    embedding: Option<Box<Embedding>>,
     /// Something of a DTLS flight was too much for an address that is not proven.
     withheld: bool,
     /// The time to the first answer to a check of ours.
@@ -160,6 +166,7 @@ impl Transport {
             paths: config.paths,
             noted: None,
             ice,
+            embedding: config.dtls_in_stun.then(Box::default),
             withheld: false,
             answer_time: None,
             patient: None,
@@ -312,8 +319,11 @@ impl Transport {
         {
             self.patient = Some(now + LATE);
         }
-        while let Some((path, check)) = self.take_due_check(now) {
-            self.send(path, &check, io);
+        while let Some((path, mut check)) = self.take_due_check(now) {
+            if let Some(embedding) = &mut self.embedding {
+                embedding.add_to(&mut check, false);
+            }
+            self.seal_and_send(path, check, io);
         }
         if self.patient.is_some_and(|until| now < until) {
             return Received::Nothing;
@@ -352,7 +362,7 @@ impl Transport {
         received
     }
 
-    fn take_due_check(&mut self, now: Instant) -> Option<(Path, Vec<u8>)> {
+    fn take_due_check(&mut self, now: Instant) -> Option<(Path, Unsealed)> {
         match self.phase {
             Phase::Waiting(_) | Phase::Handshaking(_) | Phase::Up(_) => self.ice.take_due(now),
             Phase::Over => None,

@@ -22,6 +22,9 @@ use super::tap::Tap;
 /// Browsers repeat a flight after 50 ms, `rtc::dtls` after one second. This viewer behaves like a browser.
 const REPEAT: Duration = Duration::from_millis(50);
 
+/// As much of a message as Chromium puts into a datagram that goes along with a check.
+const SHORT_MTU: usize = 900;
+
 fn provider() -> Arc<AwsLcRsProvider> {
     static PROVIDER: OnceLock<Arc<AwsLcRsProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(AwsLcRsProvider::new())))
@@ -54,7 +57,8 @@ pub struct Dtls {
 }
 
 impl Dtls {
-    pub fn new(profiles: &[SrtpProtectionProfile]) -> Dtls {
+    /// `longer`: so many bytes more in the ClientHello.
+    pub fn new(profiles: &[SrtpProtectionProfile], longer: usize) -> Dtls {
         let tap = Arc::new(Tap::new(provider()));
         let config = ConfigBuilder::default()
             .with_crypto_provider(Arc::clone(&tap) as Arc<dyn RTCCryptoProvider>)
@@ -63,6 +67,8 @@ impl Dtls {
             .with_client_auth(ClientAuthType::RequireAnyClientCert)
             .with_insecure_skip_verify(true)
             .with_extended_master_secret(ExtendedMasterSecretType::Require)
+            .with_mtu(if longer > 0 { SHORT_MTU } else { 0 })
+            .with_server_name("localhost".repeat(longer / 9))
             .build(true, None)
             .expect("DTLS configuration");
         Dtls {

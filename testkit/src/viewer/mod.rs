@@ -7,6 +7,7 @@ mod crypto;
 mod depacketize;
 mod packet;
 mod receive;
+mod sped;
 mod stun;
 mod tap;
 mod tcp;
@@ -19,18 +20,22 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use rtc::stun::attributes::AttrType;
+
 pub use channel::Channels;
 pub use depacketize::{AccessUnit, Format};
 pub use packet::Packet;
 pub use receive::{Receiver, nack};
 pub use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
-pub use stun::{answer, check};
+pub use sped::{ARRIVED, DATAGRAM};
+pub use stun::{answer, check, check_with};
 pub use tap::Tap;
 pub use tcp::{TcpViewer, framed};
 pub use transport_cc::TransportFeedback;
 pub use udp::UdpViewer;
 
 use crypto::{Dtls, Srtp};
+use sped::Sped;
 
 /// Time between ICE checks until the first response, as in browsers.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
@@ -60,6 +65,9 @@ pub struct ViewerConfig {
     pub feedback_interval: Duration,
     /// Offer Opus, G.722, PCMU and PCMA.
     pub audio: bool,
+    /// Offer DTLS within the checks of ICE, with a ClientHello that is longer by so many bytes. Chromium's is so long that it
+    /// comes in two datagrams.
+    pub dtls_in_stun: Option<usize>,
 }
 
 impl ViewerConfig {
@@ -79,6 +87,7 @@ impl ViewerConfig {
             transport_cc: true,
             feedback_interval: transport_cc::INTERVAL,
             audio: true,
+            dtls_in_stun: None,
         }
     }
 
@@ -111,6 +120,8 @@ pub struct Viewer {
     dtls: Dtls,
     remote: Option<Remote>,
     srtp: Option<Srtp>,
+    /// Until media comes, if it was negotiated.
+    sped: Option<Sped>,
     /// See [`Viewer::connect_channels`].
     pub channels: Option<Channels>,
     next_check: Option<Instant>,
@@ -162,13 +173,14 @@ impl Viewer {
     pub fn new(address: SocketAddr, config: ViewerConfig) -> Viewer {
         let port = address.port();
         Viewer {
-            dtls: Dtls::new(&config.profiles),
+            dtls: Dtls::new(&config.profiles, config.dtls_in_stun.unwrap_or_default()),
             config,
             address,
             ufrag: format!("viewer{port}"),
             pwd: format!("passwordOfTheViewer{port:06}"),
             remote: None,
             srtp: None,
+            sped: None,
             channels: None,
             next_check: None,
             next_report: None,
@@ -202,6 +214,9 @@ impl Viewer {
         let mut sdp = String::from("v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n");
         let mids: Vec<String> = (0..videos + audios).map(|mid| mid.to_string()).collect();
         sdp += &format!("a=group:BUNDLE {}\r\n", mids.join(" "));
+        if self.config.dtls_in_stun.is_some() {
+            sdp += &format!("a=ice-options:trickle {}\r\n", sped::NAME);
+        }
         for (i, mid) in mids.iter().enumerate() {
             sdp += &match i < videos {
                 true => self.video_section(mid),
@@ -321,6 +336,13 @@ impl Viewer {
         self.transport = transport_cc::id_in(answer)
             .filter(|_| self.config.transport_cc)
             .map(|id| (id, TransportFeedback::new(now)));
+        let mut options = answer.lines().filter(|it| it.starts_with("a=ice-options:"));
+        if options.any(|options| options.contains(sped::NAME)) {
+            assert!(self.config.dtls_in_stun.is_some(), "it was not offered");
+            self.sped = Some(Sped::default());
+            self.dtls.start(now);
+            self.drive_dtls();
+        }
         self.next_check = Some(now);
         self.timeout(now);
     }
@@ -432,30 +454,33 @@ impl Viewer {
         match bytes.first() {
             Some(0..=3) => {
                 let Some(remote) = &self.remote else { return };
-                if let Some(response) = answer(bytes, &self.pwd, remote.address) {
+                let from = remote.address;
+                if stun::is_check(bytes, &self.pwd) {
                     self.checks_received += 1;
                     if self.answers_checks {
-                        self.send(response);
+                        self.take_carried(now, bytes);
+                        let carried = self.carried();
+                        let response = stun::answer_with(bytes, &self.pwd, from, &carried);
+                        self.send(response.expect("an answer to a check"));
                     }
                 } else if stun::is_success(bytes, &remote.pwd) {
+                    self.take_carried(now, bytes);
                     self.answered_checks += 1;
                     if self.answered_checks == 1 {
                         self.next_check = Some(now + KEEPALIVE);
-                        self.dtls.start(now);
+                        match &self.sped {
+                            Some(sped) => sped.pending().into_iter().for_each(|it| self.send(it)),
+                            None => self.dtls.start(now),
+                        }
                         self.drive_dtls();
                     }
                 }
             }
             Some(20..=63) => {
-                self.dtls.handle(now, bytes);
-                self.drive_dtls();
-                if self.srtp.is_none()
-                    && let Some(srtp) = self.dtls.srtp()
-                {
-                    self.srtp = Some(srtp);
-                    self.next_report = Some(now + REPORT_INTERVAL);
-                    self.next_feedback = Some(now + self.config.feedback_interval);
+                if let Some(sped) = self.sped.as_mut().filter(|_| bytes[0] == 22) {
+                    sped.came(bytes);
                 }
+                self.handle_dtls(now, bytes);
                 for packet in self.dtls.take_data() {
                     if let Some(channels) = &mut self.channels {
                         channels.handle(now, &packet);
@@ -468,8 +493,34 @@ impl Viewer {
         }
     }
 
+    fn handle_dtls(&mut self, now: Instant, bytes: &[u8]) {
+        self.dtls.handle(now, bytes);
+        self.drive_dtls();
+        if self.srtp.is_none()
+            && let Some(srtp) = self.dtls.srtp()
+        {
+            self.srtp = Some(srtp);
+            self.next_report = Some(now + REPORT_INTERVAL);
+            self.next_feedback = Some(now + self.config.feedback_interval);
+        }
+    }
+
+    /// Takes what an authentic message of ICE carries of DTLS.
+    fn take_carried(&mut self, now: Instant, message: &[u8]) {
+        if let Some(datagram) = self.sped.as_mut().and_then(|sped| sped.take(message)) {
+            self.handle_dtls(now, &datagram);
+        }
+    }
+
+    /// What the next message of ICE carries of DTLS.
+    fn carried(&mut self) -> Vec<(AttrType, Vec<u8>)> {
+        self.sped.as_mut().map(Sped::attributes).unwrap_or_default()
+    }
+
     fn handle_srtp(&mut self, now: Instant, bytes: &[u8]) {
         let Some(srtp) = &mut self.srtp else { return };
+        // The gateway has done its part of the handshake.
+        self.sped = None;
         if matches!(bytes.get(1), Some(192..=223)) {
             match srtp.open_rtcp(bytes) {
                 Some(compound) => self.handle_rtcp(now, &compound),
@@ -526,7 +577,16 @@ impl Viewer {
 
     fn drive_dtls(&mut self) {
         let Some(remote) = &self.remote else { return };
-        while let Some(bytes) = self.dtls.poll_transmit() {
+        let flight: Vec<_> = std::iter::from_fn(|| self.dtls.poll_transmit()).collect();
+        if let Some(sped) = &mut self.sped
+            && flight.first().is_some_and(|first| first[0] == 22)
+        {
+            sped.flight(&flight);
+            if self.answered_checks == 0 {
+                return;
+            }
+        }
+        for bytes in flight {
             self.out.push_back(Outgoing {
                 from: self.address,
                 to: remote.address,
@@ -634,7 +694,7 @@ impl Viewer {
             self.next_check.filter(|_| self.sends_checks),
             self.next_report,
             self.next_feedback.filter(|_| self.transport.is_some()),
-            self.dtls.next_deadline(),
+            self.dtls_deadline(),
             self.video.next_nack().filter(|_| self.config.nack),
             self.audio.next_nack().filter(|_| self.config.audio_nack),
             self.channels.as_ref().and_then(Channels::next_deadline),
@@ -645,12 +705,20 @@ impl Viewer {
         .min()
     }
 
+    /// Until there is a path, checks repeat what goes along with them.
+    fn dtls_deadline(&self) -> Option<Instant> {
+        let due = self.dtls.next_deadline();
+        due.filter(|_| self.sped.is_none() || self.answered_checks > 0)
+    }
+
     /// Another check, for whichever way. There has been an answer.
     pub fn check(&mut self) -> Vec<u8> {
         self.transaction += 1;
         let remote = self.remote.as_ref().expect("an answer");
         let username = format!("{}:{}", remote.ufrag, self.ufrag);
-        check(&username, &remote.pwd, self.transaction)
+        let pwd = remote.pwd.clone();
+        let carried = self.carried();
+        check_with(&username, &pwd, self.transaction, &carried)
     }
 
     /// Does what is due.
@@ -668,7 +736,7 @@ impl Viewer {
             let check = self.check();
             self.send(check);
         }
-        if self.dtls.next_deadline().is_some_and(|at| at <= now) {
+        if self.dtls_deadline().is_some_and(|at| at <= now) {
             self.dtls.timeout(now);
             self.drive_dtls();
         }
