@@ -3,13 +3,10 @@
 // machine.
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join as pathOf } from "node:path";
 import { after, before, test } from "node:test";
 
 import { launchFirefox, prepareFirefoxPage } from "./firefox.mjs";
-import { Child, LONG_MS, SERVE, launchBrowser, median, startCameras, startGateway, waitUntil, waitUntilLive } from "./helpers.mjs";
+import { LONG_MS, launchBrowser, median, startCameras, startGateway, waitUntil, waitUntilLive } from "./helpers.mjs";
 import { Nat } from "./nat.mjs";
 
 const ROUND_TRIP_MS = 50;
@@ -126,8 +123,8 @@ async function join(page, roundTripMs, begins) {
   }
 }
 
-async function joins(t, page, { url } = gateway, roundTripMs = ROUND_TRIP_MS, begins = checkComesFirst) {
-  await page.goto(`${url}metrics`);
+async function joins(t, page, roundTripMs = ROUND_TRIP_MS, begins = checkComesFirst) {
+  await page.goto(`${gateway.url}metrics`);
   await join(page, roundTripMs, begins); // warms up the browser
   const times = [];
   for (let i = 0; i < JOINS; i++) {
@@ -172,18 +169,5 @@ test("Chromium that puts DTLS into its checks has media after two", async (t) =>
   if (!(await page.evaluate(offersDtlsInStun))) {
     return t.skip("this Chromium has no DTLS in STUN");
   }
-  const file = pathOf(tmpdir(), `dtls-in-stun-${process.pid}.toml`);
-  writeFileSync(file, `
-    [http]
-    listen = "127.0.0.1:0"
-    [tuning]
-    dtls_in_stun = 1
-    [camera.door]
-    url = "${cameras.urls[0]}"
-  `);
-  const child = await Child.start(SERVE, ["--config", file], /^listening on (\S+)$/);
-  t.after(() => child.stop());
-  const url = child.ready[1];
-  await waitUntilLive({ streams: async () => (await fetch(`${url}api/streams`)).json() });
-  await joins(t, page, { url }, LONG_ROUND_TRIP_MS, helloGoesAlong);
+  await joins(t, page, LONG_ROUND_TRIP_MS, helloGoesAlong);
 });
