@@ -15,6 +15,7 @@ import {
   waitUntil,
   waitUntilPlaying,
 } from "./helpers.mjs";
+import { RemoteBrowser } from "./remote_browser.mjs";
 import { IPV6, ThinLink, whyImpossible } from "./thin_link.mjs";
 
 const impossible = whyImpossible();
@@ -90,4 +91,29 @@ test("an address that becomes another", { skip }, async (t) => {
     (await remote(page)).candidateType === "prflx",
   );
   await goesOn(page);
+});
+
+test("an address that becomes another, in Firefox", { skip }, async (t) => {
+  const link = new ThinLink();
+  t.after(() => link.remove());
+  await waitUntil("the link is up", LONG_MS, () => link.isUp);
+  const cameras = await startCamerasAt(link, 1, "--clip", "baseline360p");
+  t.after(() => cameras.stop());
+  const gateway = await startGatewayAt(link, { door: cameras.urls[0] });
+  t.after(() => gateway.stop());
+  const browser = await RemoteBrowser.start("firefox", (...command) => link.beside(...command));
+  t.after(() => browser.stop());
+  await browser.open(gateway.url);
+  const goesOn = async (count) => {
+    const { pictures } = await browser.seen();
+    await waitUntil("pictures", LONG_MS, async () => (await browser.seen()).pictures > pictures + count);
+  };
+  await goesOn(50);
+  link.ip("addr", "del", `${link.address}/24`, "dev", "veth0");
+  link.ip("addr", "add", "10.199.0.3/24", "dev", "veth0");
+  const start = performance.now();
+  await goesOn(50);
+  const seen = await browser.seen();
+  t.diagnostic(`goes on after ${Math.round(performance.now() - start)} ms: ${JSON.stringify(seen)}`);
+  assert.equal(seen.connections, 1, "the same connection");
 });

@@ -20,9 +20,13 @@ export class Nat {
       net.connect(["gateway", "eth0", [`${GATEWAY}/24`]], ["router", "inside", [`${INSIDE}/24`]]);
       net.connect(["outside", "eth0", [`${OUTSIDE}/24`]], ["router", "outside", [`${PUBLIC}/24`]]);
       net.ip("gateway", "route", "add", "default", "via", INSIDE);
+      // What goes to the gateway's own address is lost there: where there is no route, coturn gives its relay up.
+      net.ip("outside", "route", "add", "default", "via", PUBLIC);
       run(...net.inside("router", "sysctl", ["-qw", "net.ipv4.ip_forward=1"]));
       net.nft("router", "table ip nat {\nchain out { type nat hook postrouting priority 100; oifname outside masquerade; }\n" +
-        "chain in { type nat hook prerouting priority -100; }\n}\n");
+        "chain in { type nat hook prerouting priority -100; }\n" +
+        "chain through { type filter hook forward priority 0; iifname outside ct status dnat accept; " +
+        "iifname outside ct state new drop; }\n}\n");
     });
   }
 
@@ -44,9 +48,11 @@ export class Nat {
     return this.#net.inside("outside", command, args);
   }
 
-  // A program that runs `command` outside.
-  onViewer(command) {
-    return this.#net.program("outside", command);
+  // Drops what leaves the gateway by rules of nftables.
+  dropFromGateway(...rules) {
+    const begin = "add table inet filter\nadd chain inet filter output { type filter hook output priority 0; }\n";
+    const drop = rules.map((rule) => `add rule inet filter output oifname eth0 ${rule} drop\n`);
+    this.#net.nft("gateway", begin + drop.join(""));
   }
 
   remove() {

@@ -53,7 +53,12 @@ export class Child {
     const late = sleep(START_MS, null, { ref: false }).then(() => {
       throw new Error(`${command} is not ready after ${START_MS} ms:\n${child.stderr}`);
     });
-    child.ready = await Promise.race([found, early, late]);
+    try {
+      child.ready = await Promise.race([found, early, late]);
+    } catch (error) {
+      child.process.kill();
+      throw error;
+    }
     return child;
   }
 

@@ -1,9 +1,12 @@
 // Network namespaces, pairs of virtual Ethernet devices between them, and programs inside. Needs root and iproute2.
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+// What programs in a namespace see in place of files in /etc (ip-netns(8)).
+const ETC = "/etc/netns";
 
 let made = 0;
 
@@ -74,6 +77,13 @@ export class Namespaces {
     return run("ip", ["netns", "exec", this.#names.get(word), "nft", "-f", "-"], text);
   }
 
+  // The names that programs in a namespace know, as in /etc/hosts.
+  hosts(word, text) {
+    const folder = join(ETC, this.#names.get(word));
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "hosts"), text);
+  }
+
   // What runs a command in a namespace: [command, arguments].
   inside(word, command, args) {
     return ["ip", ["netns", "exec", this.#names.get(word), command, ...args]];
@@ -97,6 +107,7 @@ export class Namespaces {
     process.off("SIGTERM", endByExit);
     for (const name of this.#names.values()) {
       spawnSync("ip", ["netns", "delete", name]);
+      rmSync(join(ETC, name), { recursive: true, force: true });
     }
     rmSync(this.#directory, { recursive: true, force: true });
   }

@@ -54,6 +54,11 @@ export class ThinLink {
     return this.#net.inside("server", command, args);
   }
 
+  // What runs one on the viewer's side.
+  beside(command, args) {
+    return this.#net.inside("viewer", command, args);
+  }
+
   // A program that runs `command` on the viewer's side.
   onViewer(command) {
     return this.#net.program("viewer", command);

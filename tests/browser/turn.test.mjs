@@ -2,52 +2,31 @@
 // over TLS on the same port. And browsers that are told to use relays alone, which use it over UDP.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { createHash, X509Certificate } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
+import { Certificate } from "./certificate.mjs";
 import { launchFirefox, prepareFirefoxPage } from "./firefox.mjs";
 import { launchBrowser, openPage, selected, startCameras, startGateway, waitUntil, waitUntilPlaying, LONG_MS } from "./helpers.mjs";
 
-let folder;
-let authority;
+let certificate;
 let cameras;
 let gateway;
 let browser;
 
-const openssl = (...args) => execFileSync("openssl", args, { stdio: "ignore" });
-const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), "turn-"));
-  const files = ["authority.pem", "authority-key.pem", "certificate.pem", "key.pem"];
-  const [authorityFile, authorityKey, certificate, key] = files.map((name) => join(folder, name));
-  authority = authorityFile;
-  openssl("req", "-x509", ...curve, "-subj", "/CN=tests", "-keyout", authorityKey, "-out", authority);
-  openssl(
-    ...["req", "-x509", ...curve, "-subj", "/CN=localhost", "-CA", authority, "-CAkey", authorityKey],
-    ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"],
-    ...["-keyout", key, "-out", certificate],
-  );
-  // For TURN, too: --ignore-certificate-errors counts for pages alone.
-  const publicKey = new X509Certificate(readFileSync(certificate)).publicKey.export({ type: "spki", format: "der" });
-  const hash = createHash("sha256").update(publicKey).digest("base64");
-
+  certificate = new Certificate("DNS:localhost", "IP:127.0.0.1");
   cameras = await startCameras(1, "--clip", "baseline360p");
-  gateway = await startGateway({ door: cameras.urls[0] }, "--tls", certificate, key);
-  browser = await launchBrowser([`--ignore-certificate-errors-spki-list=${hash}`]);
+  gateway = await startGateway({ door: cameras.urls[0] }, "--tls", certificate.file, certificate.key);
+  browser = await launchBrowser([certificate.flag]);
 });
 
 after(async () => {
   await browser?.close();
   await gateway?.stop();
   await cameras?.stop();
-  rmSync(folder, { recursive: true });
+  certificate.remove();
 });
 
 // Runs in the page before its scripts: relays alone are used, and of those the ones whose URLs end with this. With "tcp"
@@ -153,19 +132,9 @@ test("where UDP works it is used, although a relay is there", async (t) => {
   await waitUntil("UDP", LONG_MS, async () => (await selected(page)).local.candidateType !== "relay");
 });
 
-// The same: a machine of its own trusts its own authority.
-function profile() {
-  const directory = join(folder, "firefox");
-  mkdirSync(directory);
-  const database = ["-d", `sql:${directory}`];
-  execFileSync("certutil", ["-N", ...database, "--empty-password"]);
-  execFileSync("certutil", ["-A", ...database, "-n", "tests", "-t", "CT,,", "-i", authority]);
-  return directory;
-}
-
 describe("and so does Firefox, which knows the authority of the certificate", () => {
   let firefox;
-  before(async () => (firefox = await launchFirefox({}, { userDataDir: profile() })));
+  before(async () => (firefox = await launchFirefox({}, { userDataDir: certificate.firefoxProfile() })));
   after(() => firefox?.close());
 
   for (const [transport, expected] of [["tcp", "turn-tls"], ["udp", "turn-udp"]]) {
