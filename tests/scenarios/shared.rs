@@ -1,4 +1,4 @@
-//! Two viewers behind one address: behind one link, or each behind one of its own.
+//! Viewers behind one address: behind one link, or each behind one of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,22 +10,29 @@ use testkit::net::Link;
 use crate::thin::{MS, SECOND, STREAM, put_behind, times, without_sound};
 use crate::world::{GATEWAY, Setup, VIEWER, World, address, beginning};
 
-/// Two viewers, each in a world of its own but for the link.
-struct Pair([World; 2]);
+/// Two viewers, or more, each in a world of its own but for the link.
+struct Neighbors(Vec<World>);
 
-impl Pair {
+impl Neighbors {
     /// The second viewer comes `later` than the first, which comes `after` the camera was switched on.
-    fn new(link: Link, after: Duration, later: Duration) -> Pair {
-        let mut pair = Pair::apart(without_sound, link, after, later);
+    fn new(link: Link, after: Duration, later: Duration) -> Neighbors {
+        let mut pair = Neighbors::apart(2, without_sound, link, after, later);
         pair.share_link();
         pair
     }
 
-    /// The same, but each has such a link of its own.
-    fn apart(setup: impl Fn() -> Setup, link: Link, after: Duration, later: Duration) -> Pair {
+    /// So many, one after the other, each of which has such a link of its own.
+    fn apart(
+        count: u32,
+        setup: impl Fn() -> Setup,
+        link: Link,
+        after: Duration,
+        later: Duration,
+    ) -> Neighbors {
         let start = beginning();
         let paths = Arc::default();
-        let worlds = [after, after + later].map(|after| {
+        let worlds = (0..count).map(|place| {
+            let after = after + place * later;
             let setup = Setup {
                 paths: Arc::clone(&paths),
                 ..setup()
@@ -35,19 +42,21 @@ impl Pair {
             put_behind(&mut world, link);
             world
         });
-        Pair(worlds)
+        Neighbors(worlds.collect())
     }
 
     /// The link of the one is that of the other.
     fn share_link(&mut self) {
         let way = (address(GATEWAY), address(VIEWER));
-        let [one, other] = &mut self.0;
+        let [one, other] = &mut self.0[..] else {
+            panic!("two share a link");
+        };
         one.network.share_link(way, &mut other.network, way);
     }
 
     /// Both go on in steps of a millisecond.
     fn run(&mut self, time: Duration) {
-        let now = self.0[0].now.min(self.0[1].now);
+        let now = self.0.iter().map(|world| world.now).min().unwrap();
         for ms in 1..=time.as_millis() as u32 {
             for world in &mut self.0 {
                 let step = (now + ms * MS).saturating_duration_since(world.now);
@@ -57,11 +66,12 @@ impl Pair {
     }
 
     /// Bytes on the wire so far.
-    fn sent(&self) -> [u64; 2] {
-        self.0.each_ref().map(|world| {
+    fn sent(&self) -> Vec<u64> {
+        let sent = self.0.iter().map(|world| {
             let figures = world.session.figures();
             figures.bytes + 28 * figures.packets
-        })
+        });
+        sent.collect()
     }
 
     /// How often one of them was shown fewer frames, from this time on.
@@ -83,25 +93,25 @@ impl Pair {
     }
 }
 
-/// What two viewers got of a link. The shares are those after three seconds.
+/// What they got of their links. The shares are those after three seconds.
 #[derive(Debug)]
 struct Shares {
-    /// Of the lesser one, relative to half of both.
+    /// Of the least, relative to the mean.
     lesser: f64,
-    /// The most that was sent to both in any two seconds, relative to what the link carries.
+    /// The most that was sent to all in any two seconds, relative to what one link carries.
     most: f64,
     /// Datagrams that the link dropped, relative to those that were sent.
     lost: f64,
-    /// What was sent in all, relative to what the link carries.
+    /// What was sent in all, relative to what one link carries.
     used: f64,
 }
 
 fn share(tenths: u64, after: Duration, later: Duration) -> Shares {
-    let pair = Pair::new(times(tenths, 200 * MS), after, later);
+    let pair = Neighbors::new(times(tenths, 200 * MS), after, later);
     shares_of(pair, tenths, after, later)
 }
 
-fn shares_of(mut pair: Pair, tenths: u64, after: Duration, later: Duration) -> Shares {
+fn shares_of(mut pair: Neighbors, tenths: u64, after: Duration, later: Duration) -> Shares {
     pair.run(later);
     let mut sent = vec![pair.sent()];
     for _ in 0..400 {
@@ -109,15 +119,17 @@ fn shares_of(mut pair: Pair, tenths: u64, after: Duration, later: Duration) -> S
         sent.push(pair.sent());
     }
     let carried = (STREAM * tenths / 10) as f64 / 8.0;
-    let both = |at: usize| (sent[at][0] + sent[at][1]) as f64;
-    let windows = (20..sent.len()).map(|at| (both(at) - both(at - 20)) / 2.0 / carried);
-    let got = [0, 1].map(|viewer| (sent[400][viewer] - sent[30][viewer]) as f64);
+    let all = |at: usize| sent[at].iter().sum::<u64>() as f64;
+    let windows = (20..sent.len()).map(|at| (all(at) - all(at - 20)) / 2.0 / carried);
+    let got = |viewer: usize| (sent[400][viewer] - sent[30][viewer]) as f64;
+    let count = pair.0.len();
+    let sum: f64 = (0..count).map(got).sum();
     let packets: u64 = pair.0.iter().map(|w| w.session.figures().packets).sum();
     let shares = Shares {
-        lesser: 2.0 * got[0].min(got[1]) / (got[0] + got[1]),
+        lesser: count as f64 * (0..count).map(got).fold(sum, f64::min) / sum,
         most: windows.fold(0.0, f64::max),
         lost: pair.overflowed() as f64 / packets as f64,
-        used: (got[0] + got[1]) / 37.0 / carried,
+        used: sum / 37.0 / carried,
     };
     println!("{tenths}, {after:?} + {later:?}: {shares:?}");
     shares
@@ -174,11 +186,34 @@ fn who_has_a_link_of_its_own_uses_all_of_it() {
         let stream = 10.0 / tenths as f64;
         for (after, later) in CASES {
             let (after, later) = (after * MS, later * MS);
-            let pair = Pair::apart(without_sound, times(tenths, 200 * MS), after, later);
+            let pair = Neighbors::apart(2, without_sound, times(tenths, 200 * MS), after, later);
             let shares = shares_of(pair, tenths, after, later);
             assert!(shares.lesser > 0.95, "{shares:?}");
             assert!(shares.used > 2.0 * 0.97 * stream, "{shares:?}");
         }
+    }
+}
+
+/// As behind a carrier's NAT. They come at one time to eight cameras, whose keyframes come one after the other.
+#[test]
+fn eight_with_links_of_their_own_use_all_of_them() {
+    for (after, phase) in [(4000, 510), (4200, 90), (5100, 330), (4700, 0)] {
+        let (after, phase) = (after * MS, phase * MS);
+        let (start, paths) = (beginning(), Arc::default());
+        let worlds = (0..8).map(|place| {
+            let setup = Setup {
+                paths: Arc::clone(&paths),
+                ..without_sound()
+            };
+            let mut world = World::at(start + place * phase, setup);
+            world.camera_ran(after - place * phase);
+            put_behind(&mut world, times(12, 100 * MS));
+            world
+        });
+        let eight = Neighbors(worlds.collect());
+        let shares = shares_of(eight, 12, after, Duration::ZERO);
+        assert!(shares.lesser > 0.95, "{shares:?}");
+        assert!(shares.used > 8.0 * 0.97 / 1.2, "{shares:?}");
     }
 }
 
@@ -203,7 +238,7 @@ fn keyframes_of_both_at_once_take_no_frames_from_either() {
         let mut less = 0;
         for (after, later) in CASES {
             let (after, later) = (after * MS, later * MS);
-            let mut pair = Pair::apart(clip, link, after, later);
+            let mut pair = Neighbors::apart(2, clip, link, after, later);
             pair.share_link();
             pair.run(later + 40 * SECOND);
             less += pair.shown_less(later + 8 * SECOND);

@@ -378,17 +378,14 @@ impl Control {
         self.lower(now, left(self.estimate));
     }
 
-    /// What the narrowest link carries, as far as it was measured of late.
+    /// What trains showed of the narrowest link of late.
     pub fn link(&self, now: u64) -> Option<f64> {
-        self.link.rate(now)
+        self.link.shown(now)
     }
 
     /// All that use the link were sent so much, and there was no queue: the link carries at least nearly so much.
     pub fn carried(&mut self, now: u64, rate: f64) {
-        let rate = RELY * rate;
-        if self.link.rate(now).is_some_and(|known| rate > known) {
-            self.link.note(now, rate);
-        }
+        self.link.carried(now, rate, RELY);
     }
 
     /// Others use the same link, beside what is `wanted`, and are `heeded` or not.

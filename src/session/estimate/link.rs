@@ -25,6 +25,8 @@ pub struct Others {
 #[derive(Debug, Default)]
 pub struct Link {
     /// The highest capacity by a train. Those at the pace of a shared link show less.
+    shown: Option<(f64, u64)>,
+    /// That, or what it carried for all that seem to use it.
     measured: Option<(f64, u64)>,
     others: Option<Others>,
     /// Whether they are heeded.
@@ -34,16 +36,36 @@ pub struct Link {
 impl Link {
     /// A train showed that it carries `rate` bits per second.
     pub fn note(&mut self, now: u64, rate: f64) {
-        let before = self.rate(now).unwrap_or(0.0);
-        if rate >= NEARLY * before {
-            self.measured = Some((rate.max(before), now));
+        for highest in [&mut self.shown, &mut self.measured] {
+            let before = of_late(*highest, now).unwrap_or(0.0);
+            if rate >= NEARLY * before {
+                *highest = Some((rate.max(before), now));
+            }
         }
+    }
+
+    /// All that seem to use it were sent so much, and there was no queue: it carries at least nearly so much, `rely` of it,
+    /// if they do use it.
+    pub fn carried(&mut self, now: u64, rate: f64, rely: f64) {
+        if self.shown(now).is_some_and(|shown| rate >= NEARLY * shown)
+            && let Some((_, at)) = &mut self.shown
+        {
+            // As much as ever.
+            *at = now;
+        }
+        if self.rate(now).is_some_and(|known| rely * rate > known) {
+            self.measured = Some((rely * rate, now));
+        }
+    }
+
+    /// What trains showed of late. Where others do not use the same link, what they are sent says nothing of this one.
+    pub fn shown(&self, now: u64) -> Option<f64> {
+        of_late(self.shown, now)
     }
 
     /// What it carries, as far as that was measured of late.
     pub fn rate(&self, now: u64) -> Option<f64> {
-        let (rate, at) = self.measured?;
-        (now <= at + REMEMBERED).then_some(rate)
+        of_late(self.measured, now)
     }
 
     pub fn set_others(&mut self, others: Option<Others>, heeded: bool) {
@@ -99,6 +121,11 @@ impl Heeding {
     pub fn is_on(&self, now: u64) -> bool {
         now < self.until
     }
+}
+
+fn of_late(measured: Option<(f64, u64)>, now: u64) -> Option<f64> {
+    let (rate, at) = measured?;
+    (now <= at + REMEMBERED).then_some(rate)
 }
 
 #[cfg(test)]
@@ -169,5 +196,18 @@ mod tests {
         link.note(120 * SECOND, 0.5e6);
         link.note(121 * SECOND, 2e6);
         assert_eq!(link.rate(122 * SECOND), Some(2e6));
+    }
+
+    /// Eight with links of their own may look like eight that share one, until much more is sent to all of them than one
+    /// link carries. If what they are sent counted as what one carries, that would never be seen.
+    #[test]
+    fn what_all_were_sent_together_says_nothing_that_others_hear() {
+        let mut link = Link::default();
+        link.note(0, 6e5);
+        for second in 1..100 {
+            link.carried(second * SECOND, second as f64 * 5e5, 0.9);
+            assert_eq!(link.shown(second * SECOND), Some(6e5), "{second}");
+        }
+        assert!(link.rate(99 * SECOND) > Some(4e7));
     }
 }

@@ -148,7 +148,7 @@ impl Estimator {
         self.estimate() + self.uncovered.last_rate() as u64
     }
 
-    /// What the narrowest link carries, in bits per second, as far as it was measured of late.
+    /// What trains showed of the narrowest link of late, in bits per second.
     pub fn link(&self, now: Instant) -> Option<f64> {
         self.control.link(self.micros(now))
     }
