@@ -84,6 +84,9 @@ impl Session {
                     leg.note_loss(fraction_lost);
                     if leg.kind() == MediaKind::Video {
                         self.transport.note_loss(io.now, fraction_lost);
+                        if fraction_lost > 0 {
+                            self.burst.note_loss(io.now);
+                        }
                     }
                 }
             }

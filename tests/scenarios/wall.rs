@@ -38,14 +38,17 @@ fn wall(videos: Slots, audios: Slots) -> World {
 }
 
 pub fn wall_of(now: Instant, cameras: Vec<Camera>, videos: Slots, audios: Slots) -> World {
-    let mut world = World::at(
-        now,
-        Setup {
-            slots: Some((videos, audios)),
-            cameras,
-            ..Setup::default()
-        },
-    );
+    let setup = Setup {
+        slots: Some((videos, audios)),
+        cameras,
+        ..Setup::default()
+    };
+    wall_with(now, setup)
+}
+
+/// The same, of such a viewer.
+pub fn wall_with(now: Instant, setup: Setup) -> World {
+    let mut world = World::at(now, setup);
     world.network.set_default_link(Link {
         delay: DELAY,
         ..Link::default()

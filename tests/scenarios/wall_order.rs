@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use rtsp_webrtc_gateway::internals::media::Codec;
 use rtsp_webrtc_gateway::state::{SlotView, StreamId};
 use testkit::net::Link;
+use testkit::viewer::ViewerConfig;
 
-use crate::wall::{got, wall_of};
+use crate::wall::{got, wall_with};
 use crate::world::camera::{Camera, Frames, frame_of};
-use crate::world::{GATEWAY, VIEWER, World, address, beginning};
+use crate::world::{GATEWAY, Setup, VIEWER, World, address, beginning};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -44,12 +45,26 @@ fn slots(count: u64, rate: u64) -> World {
 
 /// The same, where so many bytes wait at most.
 fn slots_behind(count: u64, rate: u64, queue: usize) -> World {
+    slots_of(Setup::default(), count, rate, queue)
+}
+
+/// The same, of such a viewer.
+fn slots_of(setup: Setup, count: u64, rate: u64, queue: usize) -> World {
     let now = beginning();
     let camera = |stream, first| Camera::new(now, stream, Frames { first, ..FRAMES });
     let shown = (0..count).map(|i| camera(before(i), (i * 11 % 50) as usize));
     let others = (0..count).map(|i| camera(after(i), (i * 7 % 50) as usize));
     let bound = (0..count).map(|i| Some(before(i))).collect();
-    let mut world = wall_of(now, shown.chain(others).collect(), bound, vec![]);
+    let cameras = shown.chain(others).collect();
+    let slots = Some((bound, vec![]));
+    let mut world = wall_with(
+        now,
+        Setup {
+            slots,
+            cameras,
+            ..setup
+        },
+    );
     let link = Link {
         delay: DELAY,
         ..Link::default()
@@ -166,4 +181,43 @@ fn what_all_slots_begin_with_fits_into_the_socket_of_a_browser() {
     assert!(last < DELAY + 60 * MS, "{last:?}");
     let lost = world.session.figures().retransmits - before;
     assert_eq!(lost, 0, "packets were lost");
+}
+
+/// A receiver report: so many 256ths of the packets with this SSRC were lost.
+fn report(ssrc: u32, fraction_lost: u8) -> Vec<u8> {
+    let mut bytes = vec![0x81, 201, 0, 7, 0, 0, 0, 1];
+    bytes.extend(ssrc.to_be_bytes());
+    bytes.extend([fraction_lost, 0, 0, 1]);
+    bytes.extend([0; 16]);
+    bytes
+}
+
+#[test]
+fn live_frames_wait_for_each_other_also_where_only_reports_tell_of_losses() {
+    let setup = Setup {
+        nack: false,
+        viewer: ViewerConfig {
+            nack: false,
+            ..ViewerConfig::chromium()
+        },
+        ..Setup::default()
+    };
+    let mut world = slots_of(setup, 48, 400_000_000, 110_000);
+    let overflowed = |world: &World| {
+        let counts = world.network.counts(address(GATEWAY), address(VIEWER));
+        counts.overflowed
+    };
+    let before = overflowed(&world);
+    world.viewer.send_rtcp(&report(world.slot("v0").ssrc(), 0));
+    world.run(4 * SECOND);
+    let unheeded = overflowed(&world) - before;
+    assert!(unheeded > 0, "nothing tells of it");
+    let missed = (0..48).find(|&i| world.slot(&mid(i)).lost() > 0).unwrap();
+    let ssrc = world.slot(&mid(missed)).ssrc();
+    world.viewer.send_rtcp(&report(ssrc, 1));
+    world.run(100 * MS);
+    let before = overflowed(&world);
+    world.run(8 * SECOND);
+    let lost = overflowed(&world) - before;
+    assert_eq!(lost, 0, "{unheeded} in four seconds before");
 }

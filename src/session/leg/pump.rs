@@ -95,12 +95,12 @@ impl Turn {
 pub struct Burst {
     since: Option<Instant>,
     left: usize,
-    /// When the viewer last missed a packet.
+    /// When the viewer last said that it misses packets: by asking for them, or in a report where it may not ask.
     lost: Option<Instant>,
 }
 
 impl Burst {
-    /// The viewer misses packets.
+    /// The viewer says that it misses packets.
     pub fn note_loss(&mut self, now: Instant) {
         self.lost = Some(now);
     }

@@ -690,6 +690,7 @@ impl Viewer {
 
     /// When [`Viewer::timeout`] is due.
     pub fn next_deadline(&self) -> Option<Instant> {
+        let others = self.others.iter().filter(|_| self.config.nack);
         [
             self.next_check.filter(|_| self.sends_checks),
             self.next_report,
@@ -700,7 +701,7 @@ impl Viewer {
             self.channels.as_ref().and_then(Channels::next_deadline),
         ]
         .into_iter()
-        .chain(self.others.iter().map(Receiver::next_nack))
+        .chain(others.map(Receiver::next_nack))
         .flatten()
         .min()
     }
