@@ -19,6 +19,7 @@ use rtsp_webrtc_gateway::internals::session::{
 use rtsp_webrtc_gateway::state::{SessionState, StreamId};
 use rtsp_webrtc_gateway::tuning::{EstimateLimits, SrtpPolicy};
 use testkit::net::{Link, Network};
+use testkit::viewer::ARRIVED;
 
 use super::world::camera::{Camera, Frames};
 use super::world::{GATEWAY, STREAM, address, beginning, certificate, wall};
@@ -91,6 +92,9 @@ struct Both {
     media: usize,
     /// Checks that have left for nowhere.
     vain: usize,
+    /// Messages of ICE to the server, and those of them that said something of DTLS.
+    checks: usize,
+    carrying: usize,
     /// Where we are, as others see it.
     at: SocketAddr,
     buffer: Box<SendBuffer>,
@@ -121,7 +125,7 @@ impl Both {
         let allowed = Allowed {
             nack: true,
             transport_cc: true,
-            dtls_in_stun: false,
+            dtls_in_stun: true,
         };
         let hosts = [address(GATEWAY), address(SERVER)].map(|at| [at]);
         let local = |side: usize| LocalTransport {
@@ -143,6 +147,8 @@ impl Both {
         let taken = answer::negotiate(&read, &videos, None, allowed, &mut random).unwrap();
         let sdp = answer::answer(&read, &taken, &local(INGEST));
         let mut sdp = sdp.replace("a=sendonly", "a=recvonly");
+        // It would take DTLS within checks, which was not offered.
+        sdp = sdp.replacen("a=ice-lite", "a=ice-lite\r\na=ice-options:googspedv1", 1);
         for (i, at) in more.iter().enumerate() {
             let at = address(at);
             let line = format!(
@@ -189,7 +195,7 @@ impl Both {
             pacing_percent: Some(250),
             congestion: Some(EstimateLimits::default()),
             transport_cc: negotiated.transport_cc(),
-            dtls_in_stun: false,
+            dtls_in_stun: !negotiated.dtls_in_stun.is_empty(),
             paths: Arc::default(),
             clock: WallClock::new(now, wall()),
         };
@@ -209,6 +215,8 @@ impl Both {
             camera,
             media: 0,
             vain: 0,
+            checks: 0,
+            carrying: 0,
             at: address(GATEWAY),
             buffer: Box::new([0; _]),
         }
@@ -262,6 +270,12 @@ impl Both {
                 if side == INGEST && is_media {
                     self.media += 1;
                     continue;
+                }
+                if side == INGEST && datagram.bytes[0] < 4 {
+                    self.checks += 1;
+                    let arrived = ARRIVED.0.to_be_bytes();
+                    let mut pairs = datagram.bytes.chunks_exact(4);
+                    self.carrying += usize::from(pairs.any(|it| it.starts_with(&arrived)));
                 }
                 let path = Path {
                     remote: remote(side, datagram.from),
@@ -320,6 +334,7 @@ fn a_server_that_is_lite_and_passive_gets_the_stream() {
         SessionState::Connected,
     ];
     assert_eq!(states, expected);
+    assert!(both.checks > 5 && both.carrying == 0, "{}", both.carrying);
     // What it sends in RTCP is authentic to the server.
     assert_eq!(both.sessions[INGEST].figures().rejected, 0);
 }

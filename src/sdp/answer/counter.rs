@@ -31,9 +31,11 @@ pub struct Countered {
 }
 
 impl Countered {
-    /// Gives what was negotiated by the answer the names of the offer.
+    /// Gives what was negotiated by the answer the names of the offer. DTLS within the checks of ICE was not offered,
+    /// whatever the answer says of it.
     pub fn rename(&self, negotiated: &mut Negotiated) {
         negotiated.id = self.id;
+        negotiated.dtls_in_stun.clear();
         for track in &mut negotiated.tracks {
             let mut offered = self.tracks.iter();
             let Some(offered) = offered.find(|offered| offered.kind() == track.kind()) else {

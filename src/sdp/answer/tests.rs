@@ -219,6 +219,32 @@ fn dtls_in_stun_is_agreed_on_by_all_names_that_are_offered() {
 }
 
 #[test]
+fn dtls_in_stun_is_not_used_where_the_offer_is_ours() {
+    let (video, mut random) = (camera(MAIN), random(7));
+    let mut countered = None;
+    let sdp = transport(|transport| {
+        let videos = [Some(&video)];
+        let (sdp, ours) = counter_offer(
+            &videos,
+            None,
+            allowed(true),
+            &mut random,
+            transport,
+            "no codec",
+        )
+        .unwrap();
+        countered = Some(ours);
+        sdp
+    });
+    assert!(!sdp.contains("sped"), "{sdp}");
+    let answer = CHROMIUM.replace("a=ice-options:trickle", "a=ice-options:trickle googspedv1");
+    let mut negotiated = negotiated(&answer, None, true);
+    assert_eq!(negotiated.dtls_in_stun, ["googspedv1"]);
+    countered.unwrap().rename(&mut negotiated);
+    assert!(negotiated.dtls_in_stun.is_empty());
+}
+
+#[test]
 fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
     let mut negotiated = negotiated(CHROMIUM, Some(Codec::Pcma), true);
     negotiated.id = 12_345;

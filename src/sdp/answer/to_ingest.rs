@@ -95,7 +95,7 @@ mod tests {
     const ALLOWED: Allowed = Allowed {
         nack: true,
         transport_cc: true,
-        dtls_in_stun: false,
+        dtls_in_stun: true,
     };
 
     fn h264_info() -> TrackInfo {
@@ -231,6 +231,17 @@ mod tests {
         let answer = format!("{video}m=audio{}", audio.replace("a=rtcp-mux\r\n", ""));
         let agreed = negotiated(&answer, &offered, Some(Codec::Pcmu)).unwrap();
         assert_eq!(agreed.tracks.len(), 2);
+    }
+
+    #[test]
+    fn dtls_in_stun_is_not_offered_and_not_used_whatever_is_answered() {
+        let (sdp, offered) = offer(None);
+        assert!(!sdp.contains("sped"), "{sdp}");
+        let answer = answer(&sdp).replacen("t=0 0", "t=0 0\r\na=ice-options:googspedv1", 1);
+        let read = IngestAnswer::parse(answer.as_bytes(), 8, |_| true).unwrap();
+        assert_eq!(read.takes.dtls_in_stun, ["googspedv1"]);
+        let agreed = negotiated(&answer, &offered, None).unwrap();
+        assert!(agreed.dtls_in_stun.is_empty());
     }
 
     #[test]

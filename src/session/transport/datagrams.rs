@@ -109,7 +109,7 @@ impl Transport {
     }
 
     /// There is a path, for the first time perhaps.
-    fn begin_handshake(&mut self, now: Instant) {
+    pub(super) fn begin_handshake(&mut self, now: Instant) {
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Waiting(waiting) => {
                 let handshaking = waiting.begin(now);

@@ -17,7 +17,10 @@ impl Transport {
         };
         if carried.is_nothing() {
             self.embedding = None;
-        } else if let Some(datagram) = embedding.take(carried) {
+        } else if self.phase.dtls().is_some()
+            && let Some(datagram) = embedding.take(carried)
+        {
+            // What DTLS does not get is not acknowledged either, so that it comes again.
             self.pass_to_dtls(&datagram, now);
         }
     }
@@ -94,5 +97,80 @@ impl Transport {
             embedding.flight(&flight);
         }
         flight
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+    use std::time::{Duration, SystemTime};
+
+    use super::super::{Ingest, TransportConfig};
+    use super::*;
+    use crate::sdp::IceCredentials;
+    use crate::session::dtls::Certificate;
+    use crate::session::ice::TransactionKey;
+    use crate::session::wall_clock::WallClock;
+    use crate::tuning::SrtpPolicy;
+
+    /// A transport that has no path yet.
+    fn waiting(now: Instant) -> Transport {
+        let credentials = |ufrag: &str| IceCredentials {
+            ufrag: ufrag.to_owned(),
+            pwd: "a password of 22 bytes".to_owned(),
+        };
+        let to = SocketAddr::from(([192, 0, 2, 1], 5000)).into();
+        Transport::new(
+            now,
+            TransportConfig {
+                transactions: TransactionKey {
+                    place: [0; 4],
+                    secret: [1; 16],
+                },
+                local_ice: credentials("ours"),
+                remote_ice: credentials("theirs"),
+                certificate: Arc::new(Certificate::generate().unwrap()),
+                fingerprints: Vec::new(),
+                srtp_policy: SrtpPolicy::PreferGcm,
+                ingest: Some(Ingest {
+                    candidates: vec![(to, 1)],
+                    dtls_passive: true,
+                }),
+                data: None,
+                cname: String::new(),
+                rtcp_interval: Duration::from_secs(1),
+                pacing_percent: None,
+                congestion: None,
+                transport_cc: false,
+                dtls_in_stun: true,
+                paths: Arc::default(),
+                clock: WallClock::new(now, SystemTime::UNIX_EPOCH),
+            },
+        )
+    }
+
+    #[test]
+    fn what_comes_before_dtls_begins_is_not_acknowledged() {
+        let now = Instant::now();
+        let mut transport = waiting(now);
+        let (_, check) = transport.ice.take_due(now).unwrap();
+        let length = |transport: &mut Transport| {
+            let mut check = check.clone();
+            let embedding = transport.embedding.as_mut().unwrap();
+            embedding.add_to(&mut check, false);
+            check.seal().unwrap().len()
+        };
+        let before = length(&mut transport);
+        let record = b"\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x05hello";
+        let carried = || Carried {
+            datagram: Some(record.to_vec()),
+            arrived: None,
+        };
+        transport.take_carried(carried(), now);
+        assert_eq!(length(&mut transport), before);
+        transport.begin_handshake(now);
+        transport.take_carried(carried(), now);
+        assert_eq!(length(&mut transport), before + 4);
     }
 }
