@@ -68,6 +68,23 @@ fn the_second_part_of_a_hello_goes_along_with_another_check_or_follows_the_first
 }
 
 #[test]
+fn what_goes_along_again_says_nothing_of_the_round_trip() {
+    for round_trip in [100, 700, 1000] {
+        let round_trip = Duration::from_millis(round_trip);
+        for (longer, allowed) in [(ONE, true), (TWO, true), (ONE, false)] {
+            let mut world = world(round_trip, longer, allowed);
+            first_media(&mut world);
+            let measured = world.session.figures().round_trip.expect("one");
+            let error = format!("{measured:?} at {round_trip:?}, {longer}, {allowed}");
+            assert!(
+                (round_trip..=round_trip + REPEAT).contains(&measured),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_flight_that_is_too_large_for_an_address_leaves_with_its_proof() {
     let round_trip = Duration::from_millis(50);
     let mut world = world(round_trip, ONE, true);

@@ -187,7 +187,9 @@ impl Transport {
             && progress
             && let Some(sent) = handshaking.first_flight.take()
         {
-            self.round_trip = Some(now.saturating_duration_since(sent));
+            let took = now.saturating_duration_since(sent);
+            // On a long path what is repeated long since may be answered all the same. An answer to a check has its check.
+            self.round_trip = Some(took.max(self.answer_time.unwrap_or_default()));
         }
     }
 
@@ -220,6 +222,11 @@ impl Transport {
                 *at = now;
             }
         }
+    }
+
+    /// Whether anything of a flight has left whose answer is awaited.
+    pub(super) fn is_flight_noted(&self) -> bool {
+        matches!(&self.phase, Phase::Handshaking(it) if it.first_flight.is_some())
     }
 
     /// Sends what DTLS has to send, and does what its events ask for.

@@ -41,25 +41,29 @@ impl Transport {
             }
             self.seal_and_send(path, check, io);
         }
-        let along = self.send_response(path, response, io);
+        let along = self.send_response(path, response, !flight.is_empty(), io);
         for datagram in flight.iter().filter(|&it| Some(it) != along.as_ref()) {
             self.send_of_flight(path, datagram, io);
         }
         self.take_dtls_events(path, io)
     }
 
-    /// Returns the datagram that went along.
+    /// Returns the datagram that went along. `is_new`: it is of a flight that DTLS has just sent, and does not go along
+    /// once more.
     fn send_response<T: Transmit>(
         &mut self,
         path: Path,
         response: Unsealed,
+        is_new: bool,
         io: &mut Io<'_, T>,
     ) -> Option<BytesMut> {
         let mut full = response.clone();
         let embedding = self.embedding.as_mut();
         let along = embedding.and_then(|embedding| embedding.add_to(&mut full, true));
         if self.seal_and_send(path, full, io) {
-            self.note_flight(along.is_some(), io.now);
+            if is_new || !self.is_flight_noted() {
+                self.note_flight(along.is_some(), io.now);
+            }
             return along;
         }
         // It is too much for an address that is not proven.
