@@ -1,10 +1,14 @@
 //! A viewer gets another address: the picture follows it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use rtsp_webrtc_gateway::internals::session::PathMemory;
 use rtsp_webrtc_gateway::state::SessionState;
+use testkit::net::Link;
 
-use crate::world::{GATEWAY, VIEWER, World, address};
+use crate::thin::{behind, times, without_sound};
+use crate::world::{GATEWAY, Setup, VIEWER, World, address};
 
 const MOBILE: &str = "203.0.113.20:7000";
 const MS: Duration = Duration::from_millis(1);
@@ -114,4 +118,71 @@ fn where_consent_has_ended_nothing_is_sent_before_it_is_given_anew() {
     world.run(3 * SECOND);
     assert_eq!(world.session.remote(), Some(address(VIEWER)));
     assert_eq!(world.session.state(), SessionState::Connected);
+}
+
+#[test]
+fn what_is_remembered_of_the_path_that_media_takes_counts() {
+    let delay = |delay| Link {
+        delay,
+        ..Link::default()
+    };
+    let first_burst = |thin: &str| {
+        let paths: Arc<PathMemory> = Arc::default();
+        let mut world = World::new(Setup {
+            sizes: Some((60_000, 2_000)),
+            paths: Arc::clone(&paths),
+            ..Setup::default()
+        });
+        paths.note(world.now, address(thin).ip(), 300_000);
+        world.network.set_default_link(delay(10 * MS));
+        let (gateway, mobile) = (address(GATEWAY), address(MOBILE));
+        world.network.set_link(mobile, gateway, delay(MS));
+        world.network.set_link(gateway, mobile, delay(MS));
+        world.camera_ran(SECOND);
+        // Its last flight is on its way when the viewer moves, and comes when that is proven.
+        world.run(41 * MS);
+        world.viewer.rebind(mobile);
+        let check = world.viewer.check();
+        world.inject(mobile, &check);
+        world.run(5 * MS);
+        assert_eq!(world.session.remote(), Some(mobile));
+        assert_eq!(world.session.state(), SessionState::Connecting);
+        // No answer to the first burst comes.
+        world.network.set_link(gateway, mobile, delay(SECOND));
+        let before = world.network.counts(gateway, mobile).bytes;
+        world.run(40 * MS);
+        assert_eq!(world.session.state(), SessionState::Connected);
+        world.network.counts(gateway, mobile).bytes - before
+    };
+    let (thin, wide) = (first_burst(MOBILE), first_burst(VIEWER));
+    assert!(thin < 5_700 && wide > 6_300, "{thin} {wide}");
+}
+
+#[test]
+fn the_neighbors_are_those_behind_the_address_that_media_goes_to() {
+    let paths: Arc<PathMemory> = Arc::default();
+    let setup = Setup {
+        paths: Arc::clone(&paths),
+        ..without_sound()
+    };
+    let link = times(8, 200 * MS);
+    let mut world = behind(link, SECOND, setup);
+    world
+        .network
+        .set_link(address(GATEWAY), address(MOBILE), link);
+    let others = [VIEWER, MOBILE].map(|at| paths.join(world.now, address(at).ip()));
+    // Whether any of their links is like that of the viewer.
+    let known = |world: &World| {
+        others.each_ref().map(|other| {
+            let mut links = (0..20).map(|power| 1e5 * 1.3_f64.powi(power));
+            links.any(|link| other.exchange(world.now, Some(link), 0.0, 0.0).is_some())
+        })
+    };
+    world.run(5 * SECOND);
+    assert_eq!(known(&world), [true, false]);
+    let now = world.now;
+    world.viewer.roam(now, address(MOBILE));
+    world.run(5 * SECOND);
+    assert_eq!(world.session.remote(), Some(address(MOBILE)));
+    assert_eq!(known(&world), [false, true]);
 }

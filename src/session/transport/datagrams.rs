@@ -138,7 +138,7 @@ impl Transport {
         }
         if self.answer_time.is_none() {
             self.answer_time = Some(now.saturating_duration_since(check.at));
-            self.measure(path, now);
+            self.measure(now);
         }
         let pacer = self.pacer.as_mut();
         let more = pacer.is_some_and(|pacer| pacer.answered(now, check.number));
@@ -258,7 +258,7 @@ impl Transport {
         let mut received = Received::Nothing;
         while let Some(event) = self.phase.dtls().and_then(|dtls| dtls.poll_event()) {
             match event {
-                DtlsEvent::Connected(keys) => received = self.keyed(&keys, path, io.now),
+                DtlsEvent::Connected(keys) => received = self.keyed(&keys, io.now),
                 DtlsEvent::Data(packet) => self.handle_packet(path, &packet, io.now),
                 DtlsEvent::Closed => self.enter(Phase::Over),
                 DtlsEvent::Failed(error) => self.fail(error),
@@ -269,7 +269,7 @@ impl Transport {
     }
 
     /// DTLS has led to these keys.
-    pub fn keyed(&mut self, keys: &KeyingMaterial, path: Path, now: Instant) -> Received {
+    pub fn keyed(&mut self, keys: &KeyingMaterial, now: Instant) -> Received {
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Handshaking(handshaking) => match handshaking.done(now, keys) {
                 Ok(up) => {
@@ -277,7 +277,7 @@ impl Transport {
                     if let Some(embedding) = &mut self.embedding {
                         embedding.done();
                     }
-                    self.measure(path, now);
+                    self.measure(now);
                     return Received::Up;
                 }
                 Err(error) => self.fail(error),

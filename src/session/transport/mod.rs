@@ -17,6 +17,7 @@ mod phase;
 mod reports;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -104,6 +105,8 @@ pub struct Transport {
     paths: Arc<PathMemory>,
     /// When they were told of this one last.
     noted: Option<Instant>,
+    /// The address of the viewer whose neighbors are heeded, once the path is measured.
+    joined: Option<IpAddr>,
     /// What of DTLS goes along in messages of ICE, while the viewer does the same.
     embedding: Option<Box<Embedding>>,
     /// Something of a DTLS flight was too much for an address that is not proven.
@@ -165,6 +168,7 @@ impl Transport {
             transport_cc: config.transport_cc,
             paths: config.paths,
             noted: None,
+            joined: None,
             ice,
             embedding: config.dtls_in_stun.then(Box::default),
             withheld: false,

@@ -153,6 +153,13 @@ impl Pacer {
         }));
     }
 
+    /// Media goes to another address: its place there.
+    pub fn join(&mut self, neighbor: Neighbor) {
+        if let Some(path) = &mut self.congestion {
+            path.neighbor = neighbor;
+        }
+    }
+
     /// Sets the bytes per second of all streams that are sent, if there are several.
     pub fn set_streams(&mut self, bytes_per_second: u64) {
         self.streams = bytes_per_second;

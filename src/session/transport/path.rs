@@ -7,7 +7,7 @@ use super::opening::Opening;
 use super::phase::Phase;
 use super::{Received, Transport, liveness};
 use crate::session::estimate::TransportFeedback;
-use crate::session::io::{Path, Remote};
+use crate::session::io::Remote;
 
 /// The memory of paths, which all workers share, is told of a path this often.
 const NOTE_INTERVAL: Duration = Duration::from_secs(5);
@@ -16,10 +16,11 @@ const NOTE_INTERVAL: Duration = Duration::from_secs(5);
 const REPEATED: Duration = Duration::from_secs(1);
 
 impl Transport {
-    /// Media may flow as soon as there are keys and an answer to a check of ours: measures the path from then
-    /// on.
-    pub(super) fn measure(&mut self, path: Path, now: Instant) {
+    /// Media may flow as soon as there are keys and an answer to a check of ours: measures the path that it takes from
+    /// then on, whichever the keys came by.
+    pub(super) fn measure(&mut self, now: Instant) {
         if let Phase::Up(_) = self.phase
+            && let Some(path) = self.ice.selected()
             && let Some(time) = self.answer_time
             && let Some(pacer) = &mut self.pacer
             && let Some(limits) = self.congestion
@@ -29,10 +30,12 @@ impl Transport {
             let opening = Opening::new(now, time, remembered);
             let neighbor = self.paths.join(now, address);
             pacer.measure(now, limits, self.transport_cc, opening, neighbor);
+            self.joined = Some(address);
         }
     }
 
-    /// Perhaps media goes over a connection from now on, or no longer: what was measured says nothing any more.
+    /// Perhaps media goes over a connection from now on, or no longer: what was measured says nothing any more. Or it goes
+    /// to another address, where others are.
     pub(super) fn follow_path(&mut self, now: Instant) {
         let Some(path) = self.ice.selected() else {
             return;
@@ -40,9 +43,19 @@ impl Transport {
         match (path.remote.connection(), &self.backlog) {
             (None, Some(_)) => {
                 self.backlog = None;
-                self.measure(path, now);
+                self.measure(now);
             }
             (Some(_), None) => self.backlog = Some(Box::default()),
+            _ => {}
+        }
+        let address = path.remote.address().ip();
+        match (self.joined, &mut self.pacer) {
+            // There were keys before there was a path.
+            (None, _) => self.measure(now),
+            (Some(joined), Some(pacer)) if joined != address => {
+                self.joined = Some(address);
+                pacer.join(self.paths.join(now, address));
+            }
             _ => {}
         }
     }
