@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 use rtc::stun::fingerprint::{FINGERPRINT_XOR_VALUE, fingerprint_value};
 
+use super::dtls::is_dtls;
 use super::ice::{Carried, Unsealed};
 
 /// Checksums that are told at most, of the datagrams that came last: as many as libwebrtc tells.
@@ -66,11 +67,12 @@ impl Embedding {
     /// Adds to a message what has come, and the next datagram if `with_datagram`: the one that it carries.
     pub fn add_to(&mut self, message: &mut Unsealed, with_datagram: bool) -> Option<BytesMut> {
         message.acknowledge(&self.came);
-        if with_datagram && let Some(next) = self.pending.pop_front() {
-            let carried = message.carry(&next).then(|| next.clone());
-            self.pending.push_back(next);
-            if carried.is_some() {
-                return carried;
+        let turns = if with_datagram { self.pending.len() } else { 0 };
+        for _ in 0..turns {
+            self.pending.rotate_left(1);
+            // One that does not fit leaves by itself, and holds up no other.
+            if let Some(next) = self.pending.back().filter(|next| message.carry(next)) {
+                return Some(next.clone());
             }
         }
         // By an empty one the viewer knows that more may follow.
@@ -81,11 +83,6 @@ impl Embedding {
     }
 }
 
-/// RFC 7983 section 7.
-fn is_dtls(datagram: &[u8]) -> bool {
-    matches!(datagram.first(), Some(20..=63))
-}
-
 /// What datagrams are told apart by: CRC-32, as in the fingerprint of STUN but for its mask.
 fn checksum(datagram: &[u8]) -> u32 {
     fingerprint_value(datagram) ^ FINGERPRINT_XOR_VALUE
@@ -93,9 +90,13 @@ fn checksum(datagram: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Instant;
 
-    const HELLO: &[u8] = b"\x16 hello";
+    use super::*;
+    use crate::sdp::IceCredentials;
+    use crate::session::ice::{IceAgent, TransactionKey};
+
+    const HELLO: &[u8] = b"\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x05hello";
 
     fn carrying(datagram: &[u8]) -> Carried {
         Carried {
@@ -108,8 +109,11 @@ mod tests {
     fn what_comes_again_is_taken_once_and_told_of_always() {
         let mut embedding = Embedding::default();
         assert_eq!(embedding.take(carrying(HELLO)).as_deref(), Some(HELLO));
-        for again in [HELLO, b"", b"\x80 media", b"\x13"] {
-            assert_eq!(embedding.take(carrying(again)), None);
+        let other = [&[0x80], &HELLO[1..]].concat();
+        let old = [&[0x16, 3, 3], &HELLO[3..]].concat();
+        let cut = &HELLO[..HELLO.len() - 1];
+        for no in [HELLO, b"", b"\x16", b"\x16 hello", cut, &other, &old] {
+            assert_eq!(embedding.take(carrying(no)), None, "{no:?}");
         }
         assert!(!embedding.came(HELLO), "however it came");
         assert_eq!(embedding.came, [checksum(HELLO)]);
@@ -140,5 +144,30 @@ mod tests {
         assert_eq!(embedding.pending, [flight[1].clone()]);
         embedding.take(arrived(&[&flight[1], &flight[1]]));
         assert!(embedding.pending.is_empty());
+    }
+
+    #[test]
+    fn a_datagram_that_fits_nowhere_holds_up_no_other() {
+        let now = Instant::now();
+        let credentials = |ufrag: &str| IceCredentials {
+            ufrag: ufrag.to_owned(),
+            pwd: "a password of 22 bytes".to_owned(),
+        };
+        let key = TransactionKey {
+            place: [0; 4],
+            secret: [1; 16],
+        };
+        let to = std::net::SocketAddr::from(([192, 0, 2, 1], 5000)).into();
+        let (ours, theirs) = (credentials("ours"), credentials("theirs"));
+        let mut agent = IceAgent::controlling(now, ours, theirs, key, &[(to, 1)]);
+        let (_, message) = agent.take_due(now).expect("a check");
+        let mut embedding = Embedding::default();
+        let [large, one, two] = [1400, 100, 101].map(|size| BytesMut::from(&vec![22; size][..]));
+        embedding.flight(&[large.clone(), one.clone(), two.clone()]);
+        let mut carried = || embedding.add_to(&mut message.clone(), true);
+        let turns = [&one, &two, &one, &two].map(|it| Some(it.clone()));
+        assert_eq!([(); 4].map(|()| carried()), turns);
+        embedding.flight(&[large]);
+        assert_eq!(embedding.add_to(&mut message.clone(), true), None);
     }
 }

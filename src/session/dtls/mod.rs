@@ -492,9 +492,20 @@ impl Dtls {
     }
 }
 
+/// Whether a datagram begins with a record of DTLS.
+pub fn is_dtls(datagram: &[u8]) -> bool {
+    // RFC 7983 section 7.
+    kind(datagram).is_some_and(|kind| matches!(kind, 20..=63))
+}
+
 /// Whether a datagram belongs to a handshake: it begins with a message of it, or with ChangeCipherSpec.
 pub fn is_of_handshake(datagram: &[u8]) -> bool {
-    matches!(datagram.first(), Some(&(HANDSHAKE | CHANGE_CIPHER_SPEC)))
+    kind(datagram).is_some_and(|kind| matches!(kind, HANDSHAKE | CHANGE_CIPHER_SPEC))
+}
+
+/// What the first record of a datagram is.
+fn kind(datagram: &[u8]) -> Option<u8> {
+    records(datagram).next().map(|record| record.kind)
 }
 
 fn data(event: EndpointEvent) -> Option<DtlsEvent> {

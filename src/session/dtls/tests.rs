@@ -558,3 +558,46 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut fastrand::Rng) {
         _ => bytes.extend_from_within(at..),
     }
 }
+
+#[test]
+fn what_begins_with_no_record_is_no_dtls() {
+    let record = |kind: u8, minor: u8, body: &[u8]| {
+        let head = [
+            kind,
+            0xFE,
+            minor,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            body.len() as u8,
+        ];
+        [&head[..], body].concat()
+    };
+    let of = |datagram: &[u8]| (is_dtls(datagram), is_of_handshake(datagram));
+    for kind in [20, 22] {
+        assert_eq!(of(&record(kind, 0xFD, &[1])), (true, true));
+        assert_eq!(
+            of(&[record(kind, 0xFF, &[1]), vec![7; 5]].concat()),
+            (true, true)
+        );
+        for no in [
+            &[kind][..],
+            &[kind; 200],
+            &record(kind, 0xFD, &[]),
+            &record(kind, 3, &[1]),
+            &record(kind, 0xFD, &[1, 2])[..14],
+        ] {
+            assert_eq!(of(no), (false, false), "{no:?}");
+        }
+    }
+    assert_eq!(of(&record(21, 0xFD, &[2, 40])), (true, false));
+    assert_eq!(of(&record(23, 0xFD, &[1])), (true, false));
+    assert_eq!(of(&record(128, 0xFD, &[1])), (false, false));
+    assert_eq!(of(&[]), (false, false));
+}

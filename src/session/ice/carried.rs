@@ -14,9 +14,9 @@ const DTLS_IN_STUN: AttrType = AttrType(0xC070);
 /// META-DTLS-IN-STUN-ACKNOWLEDGEMENT: the checksums of datagrams that have come.
 const ACKNOWLEDGEMENT: AttrType = AttrType(0xC071);
 
-/// Longest message of ours with a datagram in it, in bytes: what passes wherever IPv6 does, with its headers and those
-/// of a relay. libwebrtc has the same bound.
-const MAX_MESSAGE: usize = 1200;
+/// Longest message of ours with a datagram in it, in bytes: what passes wherever IPv6 does (1,280), with its headers and
+/// with a Send or Data indication of a relay around it. libwebrtc takes up to 1,200.
+const MAX_MESSAGE: usize = 1180;
 /// What is behind everything else in a message: its integrity and its fingerprint.
 const SEAL: usize = 24 + 8;
 const ATTRIBUTE_HEADER: usize = 4;
@@ -100,6 +100,7 @@ mod tests {
     use super::super::testing::{Check, PWD, credentials, path};
     use super::super::{Handled, IceAgent, TransactionKey};
     use super::*;
+    use crate::session::framing::Wrap;
 
     fn handled(check: &Check<'_>) -> Option<Handled> {
         let key = TransactionKey {
@@ -145,6 +146,13 @@ mod tests {
     fn a_check_that_is_refused_carries_nothing() {
         let check = vec![(DTLS_IN_STUN, vec![22]), (AttrType(0x7123), vec![])];
         assert_eq!(carried(check), None);
+    }
+
+    #[test]
+    fn the_longest_message_passes_wherever_ipv6_does() {
+        let relayed = Wrap::Send("[2001:db8::1]:5000".parse().unwrap()).most();
+        let (ipv6, udp) = (40, 8);
+        assert!(ipv6 + udp + relayed + MAX_MESSAGE <= 1280);
     }
 
     #[test]
