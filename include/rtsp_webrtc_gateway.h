@@ -3078,7 +3078,8 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  * - "counters": {"datagrams_unknown", "datagrams_overrun", "connections_accepted" (for media over TCP, with
  *   CONFIG_ICE_TCP or LISTEN_MEDIA), "connections_strange" (those of them that ended before an authentic
  *   ICE check had come), "connections_overrun" (datagrams that are no media, dropped because a TCP connection of a
- *   viewer or to a TURN server took nothing, and 96 KiB waited), "relays_allocated" (by TURN, with CONFIG_TURN), "relay_requests_refused" (by wrong
+ *   viewer or to a TURN server took nothing, and 96 KiB waited, or because another thread was using the one to a TURN
+ *   server), "relays_allocated" (by TURN, with CONFIG_TURN), "relay_requests_refused" (by wrong
  *   credentials, or to relay to others), "sessions_displaced" (they made
  *   room for later offers before their viewers had connected), "slot_binds" (slots of walls that were bound to a
  *   stream), "slot_refusals" (changes of slots that were refused), "send_errors", "events_dropped",

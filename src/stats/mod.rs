@@ -31,7 +31,7 @@ pub struct GatewaySnapshot<'a> {
     pub connections_accepted: u64,
     /// Those that ended before an authentic check had come.
     pub connections_strange: u64,
-    /// Datagrams that are no media, dropped because a connection took nothing.
+    /// Datagrams that are no media, dropped because a connection took nothing, or was in use.
     pub connections_overrun: u64,
     /// Relays that were allocated.
     pub relays_allocated: u64,

@@ -45,7 +45,7 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
         ),
         (
             "connections_overrun",
-            "Datagrams that are no media, dropped because a TCP connection took nothing.",
+            "Datagrams that are no media, dropped because a TCP connection took nothing or was in use by another thread.",
             gateway.connections_overrun,
         ),
         (

@@ -50,7 +50,7 @@ pub struct CallerStats {
     pub relays: AtomicU64,
     /// Requests to the relay that were refused: by wrong credentials, or to relay to others.
     pub refused: AtomicU64,
-    /// Datagrams that are no media, and were dropped because a connection took nothing.
+    /// Datagrams that are no media, and were dropped because a connection took nothing, or was in use.
     pub dropped: AtomicU64,
 }
 
