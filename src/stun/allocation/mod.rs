@@ -790,8 +790,13 @@ impl Asks for Client {
             Ok(found) => {
                 self.untried = in_turn(found);
                 if !self.try_next(now) {
-                    let error = "its name has no address that this host can send to".to_owned();
-                    self.fail(now, error);
+                    let error = match found.is_empty() {
+                        true => "its name has no address that this host can send to",
+                        false => {
+                            "its name leads to the server that has the allocation already: name each server once"
+                        }
+                    };
+                    self.fail(now, error.to_owned());
                 }
             }
             Err(error) => self.fail(now, format!("{error}: check the name in turn_servers")),

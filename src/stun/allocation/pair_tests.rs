@@ -300,6 +300,8 @@ fn one_server_under_two_names_is_not_asked_twice() {
     world.run(30 * MINUTE);
     assert_eq!(world.relayed(), Some(relayed(2)));
     assert_eq!(world.at(TWO).allocations, 1);
+    let message = &world.pair.reports()[0].message;
+    assert!(message.contains("name each server once"), "{message}");
 }
 
 #[test]
