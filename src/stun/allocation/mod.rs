@@ -208,10 +208,7 @@ impl Client {
     fn begin(&mut self, now: Instant, other: &Client) {
         (self.current, self.limit, self.once) = (0, other.better(), true);
         (self.began, self.ending) = (None, false);
-        self.taken = match other.connection {
-            None => other.allocated().map(|allocated| allocated.server),
-            Some(_) => None,
-        };
+        self.taken = other.over_socket();
         self.state = State::Waiting(now);
     }
 
@@ -229,11 +226,22 @@ impl Client {
         }
     }
 
-    /// There is to be none of its.
-    fn stop(&mut self) {
-        self.lose();
-        self.untried.clear();
-        self.state = State::Over;
+    /// The server that it has to do with from the socket of all media.
+    fn over_socket(&self) -> Option<SocketAddr> {
+        match self.state {
+            State::Known(server) | State::Allocated(Allocated { server, .. }, ..) => {
+                self.connection.is_none().then_some(server)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the other one is about to ask the server that this one still has to do with, from the same socket: to the
+    /// server they are one, and what this one gives back would be the other's.
+    fn holds_up(&self, other: &Client) -> bool {
+        let asks = other.allocated().is_none() && other.asked.is_none();
+        let server = other.over_socket();
+        asks && server.is_some() && server == self.over_socket()
     }
 
     /// How many servers are better than the one that is current.
@@ -246,7 +254,7 @@ impl Client {
         self.peers.is_unused()
     }
 
-    /// Whether the viewer of this session may come soon.
+    /// Whether the viewer of this session is there, or may come soon.
     fn expects(&self, session: u64) -> bool {
         self.peers.expects(session)
     }
@@ -333,7 +341,7 @@ impl Client {
         if connected.or(allocated).is_some_and(is_gone) {
             // Nothing more comes from there.
             self.lose();
-            self.state = match self.ending {
+            self.state = match self.ending || self.once {
                 true => State::Over,
                 false => State::Waiting(now),
             };

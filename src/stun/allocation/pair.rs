@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::wanted::WANTED;
 use super::{Allocated, Asker, Channels, Client, Heard, Origin, Server, Wire};
 use crate::error::Result;
 use crate::stun::{Action, Asks, Report};
@@ -12,6 +13,8 @@ use crate::stun::{Action, Asks, Report};
 const BETTER: Duration = Duration::from_secs(300);
 /// A former allocation ends with its last viewer, or after this time: viewers that are there then connect anew.
 const FORMER: Duration = Duration::from_secs(24 * 3600);
+/// The same where a server may be better still: it is not asked while there are two allocations.
+const IN_THE_WAY: Duration = Duration::from_secs(3600);
 
 /// Allocations that there may be at the same time.
 pub const PAIR: usize = 2;
@@ -33,8 +36,13 @@ enum Other {
     Idle(Option<Instant>),
     /// To get an allocation at a better server.
     Better,
-    /// It has viewers of its own, until this time at most.
-    Former(Instant),
+    /// It has viewers of its own.
+    Former {
+        /// Those that were told of it may not have said yet where they come from, until this time.
+        told: Option<Instant>,
+        /// It ends at this time at the latest.
+        until: Instant,
+    },
     /// It is being given back.
     Ending,
 }
@@ -76,22 +84,39 @@ impl Pair {
             (Other::Better, (true, true)) => {
                 first.retire();
                 second.goes_on();
-                (true, Other::Former(now + FORMER))
+                let kept = match second.better() {
+                    0 => FORMER,
+                    _ => IN_THE_WAY,
+                };
+                let former = Other::Former {
+                    told: Some(now + WANTED),
+                    until: now + kept,
+                };
+                (true, former)
             }
             // What viewers have been told of before is better than nothing.
-            (Other::Better | Other::Former(_), (false, true)) => {
-                first.stop();
+            (Other::Better | Other::Former { .. }, (false, true)) => {
+                first.end(now);
                 second.goes_on();
-                (true, Other::Idle(None))
+                (true, Other::Ending)
             }
-            (Other::Former(until), (true, true)) if now >= until || second.is_unused() => {
+            (
+                Other::Former {
+                    told: Some(told),
+                    until,
+                },
+                _,
+            ) if now >= told => (false, Other::Former { told: None, until }),
+            (Other::Former { told, until }, (true, true))
+                if now >= until || (told.is_none() && second.is_unused()) =>
+            {
                 second.end(now);
                 (false, Other::Ending)
             }
             // One server is not asked twice at the same time.
             (Other::Better, (false, false)) => {
-                second.stop();
-                (false, Other::Idle(None))
+                second.end(now);
+                (false, Other::Ending)
             }
             _ if second.is_over() && !matches!(other, Other::Idle(_)) => (false, Other::Idle(None)),
             (Other::Idle(at), (true, _)) if first.better() > 0 => match at {
@@ -110,6 +135,11 @@ impl Pair {
         }
         self.other = next;
         next != other
+    }
+
+    /// Whether the current one has to wait until the other one has given back what it has at the same server.
+    fn waits(&self) -> bool {
+        self.other == Other::Ending && self.clients[PAIR - 1 - self.first].holds_up(self.first())
     }
 
     /// Where viewers reach the gateway now.
@@ -204,11 +234,12 @@ impl Pair {
         (self.first, Heard::Nothing)
     }
 
-    /// See [`Client::permit`]. Who was told of the former allocation may say more of itself.
+    /// See [`Client::permit`]. Who was told of the former allocation may say more of itself, or only now where it comes from.
     pub fn permit(&mut self, now: Instant, asker: &Asker, ips: impl IntoIterator<Item = IpAddr>) {
         let ips: Vec<_> = ips.into_iter().collect();
+        let was_told = matches!(self.other, Other::Former { told: Some(_), .. });
         let (first, other) = self.both();
-        if other.expects(asker.session) {
+        if was_told || other.expects(asker.session) {
             other.permit(now, asker, ips.iter().copied());
         }
         first.permit(now, asker, ips);
@@ -241,7 +272,9 @@ impl Asks for Pair {
     ) -> Result<Option<Action<Wire>>> {
         loop {
             let arranged = self.arrange(now);
-            for client in &mut self.clients {
+            let waits = self.waits().then_some(self.first);
+            let clients = self.clients.iter_mut().enumerate();
+            for (_, client) in clients.filter(|(number, _)| Some(*number) != waits) {
                 if let Some(action) = client.poll(now, random)? {
                     return Ok(Some(action));
                 }
@@ -256,7 +289,7 @@ impl Asks for Pair {
     fn next_due(&self) -> Option<Instant> {
         let own = match self.other {
             Other::Idle(at) => at,
-            Other::Former(until) => Some(until),
+            Other::Former { told, until } => told.or(Some(until)),
             Other::Better | Other::Ending => None,
         };
         let own = own.filter(|_| !self.ending);

@@ -24,11 +24,16 @@ use crate::stun::{self, Action, Asks};
 const MINUTE: Duration = Duration::from_secs(60);
 const ONE: &str = "203.0.113.1:3478";
 const TWO: &str = "203.0.113.2:3478";
+const THREE: &str = "203.0.113.3:3478";
+/// Of the host that the gateway runs on.
+const LOCAL: &str = "192.168.1.2";
 
 /// A server: it has one allocation at most, since all is asked from one socket.
 #[derive(Default)]
 struct Simulated {
     is_down: bool,
+    /// It does what it is asked for by who is known, but its answers are lost.
+    is_mute: bool,
     allocated: bool,
     /// How often it has allocated.
     allocations: u32,
@@ -44,7 +49,9 @@ impl Simulated {
         let mut request = stun::message(bytes).unwrap();
         let method = request.typ.method;
         let lifetime = value(&request, ATTR_LIFETIME).map(<[u8]>::to_vec);
-        let code = match authenticate(&mut request, &key()) {
+        let is_known = authenticate(&mut request, &key());
+        let is_heard = !(is_known && self.is_mute);
+        let code = match is_known {
             false => Some([0, 0, 4, 1]),
             true if (method == METHOD_ALLOCATE) == self.allocated => Some([0, 0, 4, 37]),
             true => None,
@@ -58,7 +65,7 @@ impl Simulated {
             response.add(ATTR_ERROR_CODE, &code);
             response.add(ATTR_REALM, b"example");
             response.add(ATTR_NONCE, b"nonce");
-            return Some(response.raw);
+            return is_heard.then_some(response.raw);
         }
         if method == METHOD_ALLOCATE {
             (self.allocated, self.allocations) = (true, self.allocations + 1);
@@ -76,7 +83,7 @@ impl Simulated {
         MessageIntegrity::new_raw_integrity_with_provider(key, PROVIDER.crypto())
             .add_to(&mut response)
             .unwrap();
-        Some(response.raw)
+        is_heard.then_some(response.raw)
     }
 }
 
@@ -97,7 +104,11 @@ struct World {
 impl World {
     /// The first of two servers is down.
     fn new() -> World {
-        let urls = ["turn:one", "turn:two"];
+        World::of(["turn:one", "turn:two"])
+    }
+
+    /// All of these servers are down but the last.
+    fn of<const COUNT: usize>(urls: [&str; COUNT]) -> World {
         let servers = urls.map(|url| (url, Some("gateway"), Some("secret")));
         let servers = Server::parse_all(servers.into_iter()).unwrap();
         let now = Instant::now();
@@ -105,14 +116,16 @@ impl World {
             pair: Pair::new(now, servers),
             now,
             number: 0,
-            servers: [ONE, TWO]
+            servers: [ONE, TWO, THREE]
                 .map(|at| (address(at), Simulated::default()))
                 .into(),
-            names: [("one", ONE), ("two", TWO)].into(),
+            names: [("one", ONE), ("two", TWO), ("three", THREE)].into(),
         };
-        world.at(ONE).is_down = true;
+        for down in &[ONE, TWO, THREE][..COUNT - 1] {
+            world.at(down).is_down = true;
+        }
         world.run(MINUTE);
-        assert_eq!(world.relayed(), Some(relayed(2)));
+        assert_eq!(world.relayed(), Some(relayed(COUNT as u8)));
         world
     }
 
@@ -132,7 +145,14 @@ impl World {
                 Ok(*number)
             };
             match self.pair.poll(self.now, random).unwrap() {
-                None => return,
+                None => {
+                    let due = self.pair.next_due();
+                    assert!(
+                        due.is_none_or(|due| due > self.now),
+                        "it is due and not done"
+                    );
+                    return;
+                }
                 Some(Action::Resolve(number, name)) => {
                     let found = [address(self.names[name.host.as_str()])];
                     self.pair.resolved(self.now, number, Ok(&found));
@@ -141,7 +161,8 @@ impl World {
                     let IpNumber(number) = to.into();
                     let answer = self.servers.get_mut(&to).unwrap().answer(number, &bytes);
                     if let Some(answer) = answer {
-                        self.pair.handle(self.now, Origin::Udp(to, None), &answer);
+                        let from = Origin::Udp(to, Some(ip(LOCAL)));
+                        self.pair.handle(self.now, from, &answer);
                     }
                 }
                 Some(Action::Other(wire @ (Wire::Open { .. } | Wire::Write(..)))) => {
@@ -237,10 +258,16 @@ fn who_was_told_of_the_former_one_may_still_come_by_it() {
     world.pair.permit(world.now, &asker(7), [ip("192.0.2.11")]);
     world.settle();
     assert_eq!(world.at(TWO).requests, before + 1);
-    // Another one is for the one that it was told of.
+    // Nor may another one that was told of it have said anything yet.
+    world.pair.permit(world.now, &asker(9), [ip("192.0.2.13")]);
+    world.settle();
+    assert_eq!(world.at(TWO).requests, before + 2);
+    // Later, another one is for the one that it was told of.
+    world.run(250 * SECOND);
+    let before = world.at(TWO).requests;
     world.pair.permit(world.now, &asker(8), [ip("192.0.2.12")]);
     world.settle();
-    assert_eq!(world.at(TWO).requests, before + 1);
+    assert_eq!(world.at(TWO).requests, before);
     let by = world.comes(TWO, address("192.0.2.10:6000"));
     world.run(60 * MINUTE);
     assert!(world.at(TWO).allocated);
@@ -249,6 +276,104 @@ fn who_was_told_of_the_former_one_may_still_come_by_it() {
     assert!(!world.at(TWO).allocated);
     let channels = world.pair.channels(world.now);
     assert!(channels[by].is_empty());
+}
+
+#[test]
+fn who_plays_by_the_former_one_may_say_more_of_itself_at_any_time() {
+    let mut world = World::new();
+    world.comes(TWO, address("192.0.2.10:6000"));
+    world.at(ONE).is_down = false;
+    world.run(20 * MINUTE);
+    assert_eq!(world.relayed(), Some(relayed(1)));
+    let before = world.at(TWO).requests;
+    world.pair.permit(world.now, &asker(7), [ip("192.0.2.11")]);
+    world.settle();
+    assert_eq!(world.at(TWO).requests, before + 1);
+}
+
+#[test]
+fn the_former_one_waits_for_those_who_say_later_where_they_come_from() {
+    for comes in [true, false] {
+        let mut world = World::new();
+        world.at(ONE).is_down = false;
+        world.run(5 * MINUTE);
+        assert_eq!(world.relayed(), Some(relayed(1)));
+        assert!(world.at(TWO).allocated, "viewers have its address");
+        if comes {
+            let before = world.at(TWO).requests;
+            world.pair.permit(world.now, &asker(7), [ip("192.0.2.10")]);
+            world.settle();
+            assert_eq!(world.at(TWO).requests, before + 1);
+            world.comes(TWO, address("192.0.2.10:6000"));
+        }
+        world.run(5 * MINUTE);
+        assert_eq!(world.at(TWO).allocated, comes);
+    }
+}
+
+#[test]
+fn the_former_one_is_not_made_anew_where_the_hosts_address_is_gone() {
+    let mut world = World::new();
+    world.comes(TWO, address("192.0.2.10:6000"));
+    world.at(ONE).is_down = false;
+    world.run(6 * MINUTE);
+    assert_eq!(world.pair.all().into_iter().flatten().count(), 2);
+    let asked = world.at(TWO).requests;
+    world.pair.host_changed(world.now, &[ip(LOCAL)]);
+    world.run(60 * MINUTE);
+    assert_eq!(world.relayed(), Some(relayed(1)));
+    assert_eq!(world.at(TWO).requests, asked);
+    assert_eq!(world.pair.all().into_iter().flatten().count(), 1);
+}
+
+#[test]
+fn what_is_being_allocated_is_given_back_where_the_other_one_is_lost_meanwhile() {
+    let mut world = World::new();
+    world.at(ONE).is_down = false;
+    world.at(ONE).is_mute = true;
+    world.run(250 * SECOND);
+    assert!(world.at(ONE).allocated, "and nobody knows");
+    assert_eq!(world.relayed(), Some(relayed(2)));
+    world.at(ONE).is_mute = false;
+    world.pair.host_changed(world.now, &[ip(LOCAL)]);
+    world.run(2 * SECOND);
+    assert!(!world.at(ONE).allocated);
+    assert_eq!(world.relayed(), Some(relayed(2)));
+}
+
+#[test]
+fn a_server_that_is_being_given_something_back_is_asked_after_that() {
+    let mut world = World::new();
+    world.run(205 * SECOND);
+    // It is renewed now, and so lost 45 s later, while the better one has been asked for 2.5 s.
+    world.pair.host_changed(world.now, &[]);
+    world.settle();
+    world.at(TWO).is_down = true;
+    world.at(ONE).is_down = false;
+    world.at(ONE).is_mute = true;
+    world.run(44 * SECOND);
+    assert!(world.at(ONE).allocated, "and nobody knows");
+    assert_eq!(world.relayed(), Some(relayed(2)));
+    world.at(ONE).is_mute = false;
+    world.run(3 * SECOND);
+    assert_eq!(world.relayed(), Some(relayed(1)));
+    assert!(world.at(ONE).allocated, "it was not given back by mistake");
+}
+
+#[test]
+fn a_former_one_does_not_keep_the_best_one_out_for_long() {
+    let mut world = World::of(["turn:one", "turn:two", "turn:three"]);
+    world.comes(THREE, address("192.0.2.10:6000"));
+    world.at(TWO).is_down = false;
+    world.run(10 * MINUTE);
+    assert_eq!(world.relayed(), Some(relayed(2)));
+    world.at(ONE).is_down = false;
+    world.run(40 * MINUTE);
+    assert_eq!(world.relayed(), Some(relayed(2)));
+    assert!(world.at(THREE).allocated, "for who plays there");
+    world.run(20 * MINUTE);
+    assert_eq!(world.relayed(), Some(relayed(1)));
+    assert!(!world.at(THREE).allocated);
 }
 
 #[test]

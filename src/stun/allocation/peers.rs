@@ -133,9 +133,10 @@ impl Peers {
         self.wanted.is_empty() && channels.all(|channel| channel.holder.is_none())
     }
 
-    /// Whether the viewer of a session may come.
+    /// Whether the viewer of a session is there, or may come.
     pub fn expects(&self, session: u64) -> bool {
-        self.wanted.is_of(session)
+        let mut channels = self.channels.values();
+        self.wanted.is_of(session) || channels.any(|channel| channel.holder == Some(session))
     }
 
     /// A number that is free. It is used again as late as possible.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// Addresses at most, those of a session at most, and how long one is waited for.
 const MAX_WANTED: usize = 256;
 const MAX_OF_SESSION: usize = 16;
-const WANTED: Duration = Duration::from_secs(300);
+pub const WANTED: Duration = Duration::from_secs(300);
 
 /// Who wants an address to be let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
