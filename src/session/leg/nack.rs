@@ -12,12 +12,6 @@ use crate::session::estimate::Kind;
 use crate::session::io::{Transmit, WouldBlock};
 use crate::session::transport::Egress;
 
-/// Packets whose repetition is remembered: more than are usually on their way to a viewer.
-const SLOTS: usize = 256;
-/// A viewer that asks again sooner than this sent its question before our answer reached it.
-const SHORTEST: Duration = Duration::from_millis(5);
-/// A packet that was lost this often would come too late.
-const MOST: u8 = 6;
 /// Enough for a large keyframe that was lost as a whole.
 const MAX_CREDIT: usize = 1024;
 
@@ -30,15 +24,12 @@ const SUPERSEDED: Duration = Duration::from_millis(200);
 const PADDING: u64 = 16;
 
 /// Where repeated packets go, and what limits them: each packet goes once per round trip and a few
-/// times in all, and all together no more than were sent for the first time. One datagram can ask
-/// for 5000 packets. Without a limit, one viewer could keep its worker busy with nothing else.
+/// times in all ([`Egress::allow_repeat`]), and all of a leg together no more than were sent for the first time. One
+/// datagram can ask for 5000 packets. Without a limit, one viewer could keep its worker busy with nothing else.
 #[derive(Debug)]
 pub struct Nack {
     /// `None`: on the stream itself.
     rtx: Option<RtxStream>,
-    /// Empty until the viewer asks for the first time. Most never do, and without it the state
-    /// that is touched for each access unit fits few cache lines.
-    recent: Vec<Option<Repeat>>,
     /// Packets that may still be sent again; each packet sent earns one.
     credit: usize,
 }
@@ -50,13 +41,6 @@ struct RtxStream {
     payload_type: u8,
     /// Index of its next packet.
     index: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Repeat {
-    index: u64,
-    at: Instant,
-    times: u8,
 }
 
 impl Nack {
@@ -71,11 +55,7 @@ impl Nack {
                 index: first_rtx_index,
             }),
         };
-        Some(Nack {
-            rtx,
-            recent: Vec::new(),
-            credit: 0,
-        })
+        Some(Nack { rtx, credit: 0 })
     }
 
     /// The stream goes on with another codec, whose RTX stream has this payload type.
@@ -93,28 +73,6 @@ impl Nack {
     /// Packets were sent for the first time.
     pub fn earn(&mut self, packets: usize) {
         self.credit = (self.credit + packets).min(MAX_CREDIT);
-    }
-
-    /// Whether the packet with this index may be sent again now. If so, it counts as sent.
-    fn allow(&mut self, now: Instant, index: u64, round_trip: Duration) -> bool {
-        self.recent.resize(SLOTS, None);
-        let slot = &mut self.recent[index as usize % SLOTS];
-        let before = slot.filter(|repeat| repeat.index == index);
-        if before.is_some_and(|repeat| {
-            repeat.times >= MOST || now < repeat.at + round_trip.max(SHORTEST)
-        }) {
-            return false;
-        }
-        let Some(left) = self.credit.checked_sub(1) else {
-            return false;
-        };
-        self.credit = left;
-        *slot = Some(Repeat {
-            index,
-            at: now,
-            times: before.map_or(1, |repeat| repeat.times + 1),
-        });
-        true
     }
 }
 
@@ -184,9 +142,10 @@ impl Leg {
         let Some(nack) = self.nack.as_mut().filter(|_| egress.may_repair()) else {
             return ControlFlow::Break(());
         };
-        if !nack.allow(egress.now(), index, round_trip) {
+        if nack.credit == 0 || !egress.allow_repeat(self.rtp.ssrc, index) {
             return ControlFlow::Continue(());
         }
+        nack.credit -= 1;
         let Ok(size) = self.send_again(&packet, index, Kind::Media, egress) else {
             return ControlFlow::Break(());
         };
@@ -298,37 +257,12 @@ impl Leg {
 mod tests {
     use super::*;
 
-    fn without_rtx() -> Nack {
-        Nack::new(Retransmission::SameStream, 0).unwrap()
-    }
-
     #[test]
-    fn a_packet_comes_again_once_per_round_trip_and_a_few_times_in_all() {
-        let start = Instant::now();
-        let round_trip = Duration::from_millis(40);
-        let mut nack = without_rtx();
-        nack.earn(100);
-        let allowed = (0..1000)
-            .map(|ms| start + Duration::from_millis(ms))
-            .filter(|&now| nack.allow(now, 7, round_trip))
-            .count();
-        assert_eq!(allowed, usize::from(MOST));
-        assert!(nack.allow(start, 8, round_trip));
-    }
-
-    #[test]
-    fn no_more_comes_again_than_was_sent() {
-        let now = Instant::now();
-        let mut nack = without_rtx();
+    fn no_more_is_earned_than_a_large_keyframe() {
+        let mut nack = Nack::new(Retransmission::SameStream, 0).unwrap();
         nack.earn(3);
-        let allowed = (0..10)
-            .filter(|&i| nack.allow(now, i, Duration::ZERO))
-            .count();
-        assert_eq!(allowed, 3);
+        assert_eq!(nack.credit, 3);
         nack.earn(10 * MAX_CREDIT);
-        let allowed = (0..5000)
-            .filter(|&i| nack.allow(now, i, Duration::ZERO))
-            .count();
-        assert_eq!(allowed, MAX_CREDIT);
+        assert_eq!(nack.credit, MAX_CREDIT);
     }
 }

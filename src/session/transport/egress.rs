@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::backlog::Backlog;
 use super::pacer::{Pace, Pacer};
+use super::repeats::Repeats;
 use crate::error;
 use crate::media::StreamRate;
 use crate::session::estimate::Kind;
@@ -29,6 +30,7 @@ pub struct Egress<'a, T: Transmit> {
     /// Over TCP only.
     pub(super) backlog: Option<&'a mut Backlog>,
     pub(super) round_trip: Option<Duration>,
+    pub(super) repeats: &'a mut Option<Box<Repeats>>,
     pub(super) buffer: &'a mut SendBuffer,
     pub(super) batch: usize,
     pub(super) transmit: &'a mut T,
@@ -86,6 +88,14 @@ impl<T: Transmit> Egress<'_, T> {
     pub fn may_repair(&self) -> bool {
         let pacer = self.pacer.as_ref();
         pacer.is_none_or(|pacer| pacer.may_repair(self.now))
+    }
+
+    /// Whether this packet may be sent again now. If so, it counts as sent.
+    pub fn allow_repeat(&mut self, ssrc: u32, index: u64) -> bool {
+        let round_trip = self.round_trip.unwrap_or_default();
+        let begin = || Box::new(Repeats::new(self.now));
+        let repeats = self.repeats.get_or_insert_with(begin);
+        repeats.allow(self.now, ssrc, index, round_trip)
     }
 
     /// The transport-wide sequence number of the next packet, and of those behind it in the same run, which

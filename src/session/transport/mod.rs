@@ -14,6 +14,7 @@ mod opening;
 pub mod pacer;
 mod path;
 mod phase;
+mod repeats;
 mod reports;
 
 use std::collections::VecDeque;
@@ -44,6 +45,7 @@ use backlog::Backlog;
 use liveness::{LATE, Silence};
 use pacer::Pacer;
 use phase::{Phase, Waiting};
+use repeats::Repeats;
 use reports::Reports;
 
 /// What the transport of a new session is made of.
@@ -115,6 +117,8 @@ pub struct Transport {
     answer_time: Option<Duration>,
     /// Until then no silence counts: see [`liveness::LATE`]. A worker that is always late has no such excuse.
     patient: Option<Instant>,
+    /// `None` until the viewer asks for a lost packet. Most never do.
+    repeats: Option<Box<Repeats>>,
     reports: Reports,
     /// The sender report that the viewer's reports name.
     reported: u32,
@@ -174,6 +178,7 @@ impl Transport {
             withheld: false,
             answer_time: None,
             patient: None,
+            repeats: None,
             reports: Reports {
                 clock: config.clock,
                 cname: config.cname,
@@ -301,6 +306,7 @@ impl Transport {
             pacer: self.pacer.as_mut().filter(paces),
             backlog: self.backlog.as_deref_mut(),
             round_trip: self.round_trip,
+            repeats: &mut self.repeats,
             buffer: io.buffer,
             batch: io.batch,
             transmit: &mut io.transmit,
