@@ -1,10 +1,12 @@
 //! The gateway's side of ICE in answers: credentials, candidates, and the ETag of the ICE session.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::IceServer;
 use crate::error::Result;
+use crate::net::Addresses;
 use crate::random;
 use crate::sdp::IceCredentials;
 use crate::sdp::answer::{Candidates, Reflexive};
@@ -33,28 +35,13 @@ pub(super) struct LocalCandidates {
 impl LocalCandidates {
     /// As of now, public addresses first.
     pub(super) fn new(context: &WorkerContext, now: Instant) -> LocalCandidates {
-        let bound = context.socket.local();
+        let found = interfaces(context, now);
+        let hosts = hosts_at(context, found.as_deref(), context.socket.local().port());
         let mut reflexive = context.reflexive.reflexive();
-        let local = match bound.ip().is_unspecified() {
-            true => {
-                let ttl = context.tuning.interface_cache_ttl();
-                let addresses = context.interfaces.addresses(now, ttl);
-                // What a NAT gave to an address that is gone is not ours any more.
-                let is_ours =
-                    |base: IpAddr| base.is_unspecified() || addresses.present.contains(&base);
-                reflexive.retain(|known| is_ours(known.base.ip()));
-                let serves = |&&ip: &&IpAddr| context.socket.serves(ip);
-                addresses.offered.iter().filter(serves).copied().collect()
-            }
-            // The host has chosen it.
-            false => vec![bound.ip().to_canonical()],
-        };
-        let mut hosts = Vec::new();
-        for ip in context.public_addresses.iter().copied().chain(local) {
-            let candidate = SocketAddr::new(ip, bound.port());
-            if !hosts.contains(&candidate) {
-                hosts.push(candidate);
-            }
+        if let Some(found) = found {
+            // What a NAT gave to an address that is gone is not ours any more.
+            let is_ours = |base: IpAddr| base.is_unspecified() || found.present.contains(&base);
+            reflexive.retain(|known| is_ours(known.base.ip()));
         }
         reflexive.retain(|known| !hosts.contains(&known.public));
         let tcp = context
@@ -68,23 +55,6 @@ impl LocalCandidates {
                 .allocation
                 .as_ref()
                 .map_or_else(Vec::new, |own| own.relayed()),
-        }
-    }
-
-    /// Where a media server may reach a socket at this port that one session has to itself. Only what sends to the
-    /// media port is known to pass a NAT, or a TURN server.
-    pub(super) fn at_port(context: &WorkerContext, now: Instant, port: u16) -> LocalCandidates {
-        let mut hosts = LocalCandidates::new(context, now).hosts;
-        // A NAT that forwards the media port alone does not lead here.
-        hosts.sort_by_key(|host| context.public_addresses.contains(&host.ip()));
-        for host in &mut hosts {
-            host.set_port(port);
-        }
-        LocalCandidates {
-            hosts,
-            reflexive: Vec::new(),
-            tcp: Vec::new(),
-            relayed: Vec::new(),
         }
     }
 
@@ -102,6 +72,40 @@ impl LocalCandidates {
         let reflexive = self.reflexive.iter().map(|known| known.public);
         self.hosts.into_iter().chain(reflexive).collect()
     }
+}
+
+/// Where a media server may reach a socket at this port that one session has to itself.
+pub(super) fn own_hosts(context: &WorkerContext, now: Instant, port: u16) -> Vec<SocketAddr> {
+    let mut hosts = hosts_at(context, interfaces(context, now).as_deref(), port);
+    // A NAT that forwards the media port alone does not lead here.
+    hosts.sort_by_key(|host| context.public_addresses.contains(&host.ip()));
+    hosts
+}
+
+/// Each address of this host with this port, public ones first. `found`: see [`interfaces`].
+fn hosts_at(context: &WorkerContext, found: Option<&Addresses>, port: u16) -> Vec<SocketAddr> {
+    let local = match found {
+        Some(found) => {
+            let serves = |&&ip: &&IpAddr| context.socket.serves(ip);
+            found.offered.iter().filter(serves).copied().collect()
+        }
+        None => vec![context.socket.local().ip().to_canonical()],
+    };
+    let mut hosts = Vec::new();
+    for ip in context.public_addresses.iter().copied().chain(local) {
+        let host = SocketAddr::new(ip, port);
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    hosts
+}
+
+/// The addresses of the interfaces; `None` if the host has chosen one.
+fn interfaces(context: &WorkerContext, now: Instant) -> Option<Arc<Addresses>> {
+    let ttl = context.tuning.interface_cache_ttl();
+    let any = context.socket.local().ip().is_unspecified();
+    any.then(|| context.interfaces.addresses(now, ttl))
 }
 
 /// What a viewer is told to have been given beyond a relay: an address of ours, as what it speaks to is, with a port

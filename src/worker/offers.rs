@@ -105,7 +105,7 @@ impl Core {
             Err(error) => return Err(error),
         };
         let (stream, limits) = (request.stream, request.limits);
-        self.enter_session(
+        let mut response = self.enter_session(
             stream,
             limits,
             &request.posted,
@@ -114,7 +114,9 @@ impl Core {
             sdp,
             countered,
             None,
-        )
+        )?;
+        self.add_links(&mut response, &request.posted, location);
+        Ok(response)
     }
 
     /// Registers a new session, and writes the response.
@@ -176,10 +178,19 @@ impl Core {
             .location_prefix
             .as_ref()
             .map(|prefix| format!("{prefix}{key}"));
-        let mut response = match makes_offer {
+        Ok(match makes_offer {
             false => Response::created(sdp, url, id, key, etag),
             true => Response::countered(sdp, url, id, key, etag, SystemTime::now() + FIRST_CHECK),
-        };
+        })
+    }
+
+    /// Tells the player of a new session by which servers it may come, and the gateway's TURN server who does.
+    pub(super) fn add_links(
+        &self,
+        response: &mut Response,
+        posted: &Posted,
+        location: SessionLocation,
+    ) {
         let links = match &posted.ice_links {
             Some(own) => own.as_slice(),
             None => &self.context.ice_links,
@@ -188,7 +199,7 @@ impl Core {
             &self.context,
             Instant::now(),
             posted.turn_url.as_deref(),
-            (id, location),
+            (response.session, location),
         );
         let peer = posted.viewer.peer.as_deref();
         self.let_in(location, peer, peer.and_then(ip_of));
@@ -196,7 +207,6 @@ impl Core {
         let stun = allocation.and_then(|own| own.stun_link());
         let links = links.iter().cloned().chain(relay).chain(stun);
         response.headers.extend(links.map(|link| ("Link", link)));
-        Ok(response)
     }
 
     /// The viewer of a session may come from these addresses to the gateway's TURN server; `peer`: what the host says of it.

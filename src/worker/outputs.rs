@@ -9,7 +9,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use super::core::Core;
-use super::local_ice::{LocalCandidates, credentials};
+use super::local_ice::{credentials, own_hosts};
 use super::log_lines;
 use super::offers::Media;
 use super::output_tasks;
@@ -17,7 +17,7 @@ use super::own_sockets::Own;
 use crate::error::{Error, Result, Status};
 use crate::media::Codec;
 use crate::random;
-use crate::sdp::answer::{self, LocalTransport};
+use crate::sdp::answer::{self, Candidates, LocalTransport};
 use crate::sdp::offer::IngestAnswer;
 use crate::session::ice::MAX_CANDIDATES;
 use crate::session::{Ingest, LegConfig, Remote, Session, SessionEvent, TransportConfig};
@@ -226,11 +226,15 @@ impl Core {
         let local_ice = credentials(location)?;
         let media = self.media_of_output(output)?;
         let own = Own::beside(&context.socket, &context.tuning)?;
-        let candidates = LocalCandidates::at_port(context, now, own.port());
+        let hosts = own_hosts(context, now, own.port());
         let local = LocalTransport {
             ice: &local_ice,
             fingerprint: context.certificate.fingerprint(),
-            candidates: candidates.get(),
+            // Only what sends to the media port is known to pass a NAT, or a TURN server.
+            candidates: Candidates {
+                hosts: &hosts,
+                ..Candidates::default()
+            },
         };
         let (sdp, countered) = answer::offer_to_ingest(
             &media.videos(),
@@ -246,7 +250,7 @@ impl Core {
         };
         let posted = Posted {
             location_prefix: None,
-            ice_links: Some(Vec::new()),
+            ice_links: None,
             turn_url: None,
             viewer: ViewerIdentity {
                 peer: Some(output.target.server().into()),

@@ -113,6 +113,7 @@ impl Core {
             None,
             None,
         )?;
+        self.add_links(&mut response, &posted, location);
         let registry = &self.context.registry;
         registry.note_visitor(response.session, visitor);
         registry.slots.add(0, refused.len());
