@@ -73,8 +73,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   "frames_dropped", "packets_lost", "keyframe_requests", "quirks" (names as in
 ///   stream_info, with numbers), "since_last_media_ms", "outputs" (an array of {"id", "state" (enum
 ///   rtsp_webrtc_gateway_output_state in lower case), "status", "message", "server", "label", "session",
-///   "attempts", "connections", "retry_in_ms"}), "memory_bytes", "cost_us":
-///   {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival of
+///   "attempts", "connections", "retry_in_ms"}), "memory_bytes" (of what is kept of its media, on all workers
+///   that send it), "cost_us": {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival of
 ///   the last packet of a video frame until the frame has been handed to the system for all
 ///   viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks", "retransmits",
 ///   "padding_packets", "padding_bytes", "plis", "overflows", "stills", "skips",

@@ -18,7 +18,7 @@ use crate::events::{Notices, role};
 #[cfg(feature = "http")]
 use crate::limit::Limit;
 use crate::net::{Interfaces, Socket};
-use crate::stats::{GatewaySnapshot, WorkerSnapshot, join_guests, json, prometheus};
+use crate::stats::{GatewaySnapshot, WorkerSnapshot, join_workers, json, prometheus};
 use crate::tuning::{Key, Tuning};
 use crate::whep::http::Origins;
 use crate::worker::OwnAllocation;
@@ -113,7 +113,7 @@ impl Handle {
             let still = |id| self.shared.registry.stream(id).is_ok();
             worker.streams.retain(|stream| still(stream.id));
         }
-        join_guests(&mut workers);
+        join_workers(&mut workers);
         Ok(GatewaySnapshot {
             uptime: self.shared.started.elapsed(),
             workers,

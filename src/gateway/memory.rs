@@ -277,6 +277,10 @@ impl Handle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, Frame, FrameData, PushOptions, WallSlots, WhepOffer};
+    use crate::gateway::Gateway;
+    use crate::media::{Codec, testing};
+    use crate::tuning::Key;
 
     fn write(root: &Path, files: &[(&str, &str)]) {
         for (path, text) in files {
@@ -389,5 +393,69 @@ mod tests {
             level = level.next(Memory { used, limit: 100 });
             assert_eq!(level, expected, "{used}");
         }
+    }
+
+    /// Bytes that the rings of the stream "cam" hold, as the host is told.
+    fn ring_bytes(gateway: &Gateway) -> usize {
+        let metrics = gateway.metrics().unwrap();
+        let name = "rtsp_webrtc_gateway_stream_ring_bytes{stream=\"cam\"} ";
+        let mut lines = metrics.lines();
+        let bytes = lines.find_map(|line| line.strip_prefix(name)).unwrap();
+        bytes.parse().unwrap()
+    }
+
+    fn wait_for(mut condition: impl FnMut() -> bool) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !condition() {
+            assert!(Instant::now() < end);
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn what_a_wall_on_another_worker_keeps_of_a_stream_counts_as_well() {
+        const OFFER: &[u8] = include_bytes!("../../tests/fixtures/offers/chromium_wall.sdp");
+        let gateway = Gateway::new(Config {
+            udp_bind: Some("127.0.0.1:0".parse().unwrap()),
+            // How busy the machine is decides nothing here.
+            tuning: vec![(Key::WorkerThreads, 2), (Key::MaxWorkerLoadPercent, 0)],
+            ..Config::default()
+        });
+        let gateway = gateway.unwrap();
+        let options = PushOptions {
+            video: Some(Codec::H264),
+            idle_timeout: Some(Duration::MAX),
+            ..PushOptions::default()
+        };
+        let cam = gateway.add_push_stream("cam", options).unwrap();
+        let slice = [&[0x65][..], &[0x5a; 500_000]].concat();
+        let nals = [testing::SPS, testing::PPS, &slice];
+        let keyframe = nals.map(|nal| [&[0, 0, 0, 1], nal].concat()).concat();
+        let frame = Frame {
+            data: FrameData::Copied(&keyframe),
+            pts_us: 0,
+            capture_unix_us: None,
+            discontinuity: false,
+        };
+        gateway.push_video(cam, frame).unwrap();
+        wait_for(|| ring_bytes(&gateway) > 500_000);
+        let (alone, registry) = (ring_bytes(&gateway), &gateway.shared.registry);
+        assert_eq!(registry.rings(), 1);
+
+        let offer = WhepOffer {
+            sdp: OFFER,
+            wall: Some(WallSlots {
+                video: &[Some("cam"), Some("cam")],
+                sound: None,
+            }),
+            ..WhepOffer::default()
+        };
+        let wall = gateway.handle_whep_offer(&offer).unwrap();
+        wait_for(|| ring_bytes(&gateway) > alone + 500_000);
+        assert_eq!(registry.rings(), 2);
+
+        gateway.handle_whep_delete(&wall.session_key).unwrap();
+        wait_for(|| ring_bytes(&gateway) == alone);
+        assert_eq!(registry.rings(), 1);
     }
 }

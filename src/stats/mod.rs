@@ -78,6 +78,8 @@ pub struct WorkerSnapshot {
     pub streams: Vec<StreamSnapshot>,
     /// What its viewers of streams of others have to do with those.
     pub guests: Vec<GuestSnapshot>,
+    /// Bytes of memory that the rings of its mirrors hold, for viewers, walls and variants.
+    pub mirrors: Vec<(StreamId, usize)>,
     pub sessions: Vec<(SessionId, SessionInfo)>,
     /// What was sent to walls, which belong to no stream.
     pub walls: Totals,
@@ -114,7 +116,7 @@ pub struct StreamSnapshot {
     pub sink_frames_dropped: u64,
     /// How often its source took more than its share of the worker: a camera is given up for that.
     pub given_up: u64,
-    /// Bytes of memory that its rings hold.
+    /// Bytes of memory that its rings hold, those of its mirrors on other workers included.
     pub memory: usize,
     /// What its media cost: packetizing, sealing, sending.
     pub costs: MediaCosts,
@@ -131,8 +133,6 @@ pub struct GuestSnapshot {
     pub shown: QualityCounts,
     pub costs: MediaCosts,
     pub latency: Option<LatencyFigures>,
-    /// Bytes of memory that the rings of the mirror hold.
-    pub memory: usize,
 }
 
 impl StreamSnapshot {
@@ -141,7 +141,6 @@ impl StreamSnapshot {
         self.totals.add_all(&guests.totals);
         self.shown.add_all(&guests.shown);
         self.costs.add_all(&guests.costs);
-        self.memory += guests.memory;
         // A frame has left when it has for the last viewer.
         self.latency = match (self.latency, guests.latency) {
             (Some(own), Some(other)) => Some(own.slower(other)),
@@ -150,18 +149,22 @@ impl StreamSnapshot {
     }
 }
 
-/// Adds to the figures of each stream those of its viewers on other workers.
-pub fn join_guests(workers: &mut [WorkerSnapshot]) {
-    let guests = workers
-        .iter_mut()
-        .flat_map(|worker| worker.guests.drain(..));
-    let mut of_stream: HashMap<StreamId, Vec<GuestSnapshot>> = HashMap::new();
-    for guests in guests {
-        of_stream.entry(guests.stream).or_default().push(guests);
+/// Adds to the figures of each stream those of its viewers and of its mirrors on other workers.
+pub fn join_workers(workers: &mut [WorkerSnapshot]) {
+    let mut guests: HashMap<StreamId, Vec<GuestSnapshot>> = HashMap::new();
+    let mut mirrors: HashMap<StreamId, usize> = HashMap::new();
+    for worker in &mut *workers {
+        for of_stream in worker.guests.drain(..) {
+            guests.entry(of_stream.stream).or_default().push(of_stream);
+        }
+        for (stream, memory) in worker.mirrors.drain(..) {
+            *mirrors.entry(stream).or_default() += memory;
+        }
     }
     for stream in workers.iter_mut().flat_map(|worker| &mut worker.streams) {
-        let guests = of_stream.remove(&stream.id).unwrap_or_default();
+        let guests = guests.remove(&stream.id).unwrap_or_default();
         guests.iter().for_each(|guests| stream.add(guests));
+        stream.memory += mirrors.remove(&stream.id).unwrap_or_default();
     }
 }
 

@@ -290,7 +290,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
         }),
         (
             "stream_ring_bytes",
-            "Memory held for stored packets.",
+            "Memory held for stored packets, on all workers that send the stream.",
             |s| s.memory as u64,
         ),
         (

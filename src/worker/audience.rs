@@ -6,6 +6,7 @@
 //! *audience*: the sessions that its access units are passed to. A stream that has very many viewers has some of them
 //! on other workers (`guests.rs`), where they are the audience of a mirror.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::core::Core;
@@ -58,6 +59,10 @@ impl Core {
             };
             let begin = Command::BeginMirror(stream, address);
             self.context.peers.command(owner, begin);
+            self.context
+                .registry
+                .mirrors
+                .fetch_add(1, Ordering::Relaxed);
             Mirror::new(address, owner, self.context.registry.variants(stream))
         });
         mirror.audience.push(row);
@@ -74,6 +79,10 @@ impl Core {
                 let end = Command::EndMirror(stream, mirror.address);
                 self.context.peers.command(mirror.owner, end);
                 self.streams.mirrors.remove(&stream);
+                self.context
+                    .registry
+                    .mirrors
+                    .fetch_sub(1, Ordering::Relaxed);
             }
         }
     }

@@ -96,7 +96,6 @@ impl Guests {
             shown: QualityCounts::default(),
             costs: self.costs,
             latency: self.latency.figures(now),
-            memory: 0,
         }
     }
 }

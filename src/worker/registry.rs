@@ -75,6 +75,8 @@ pub struct Registry {
     pub slots: SlotCounts,
     /// How busy the workers are.
     pub loads: Loads,
+    /// How many mirrors the workers have of streams of others.
+    pub mirrors: AtomicUsize,
 }
 
 /// How often slots of walls were bound to a stream, and how often a change of one was refused.

@@ -4,7 +4,6 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
-use super::mirror::Mirror;
 use super::table::Viewer;
 use crate::error::Result;
 use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
@@ -55,7 +54,6 @@ impl Core {
         let viewers = self.streams.viewers(id);
         if let Some(guests) = self.streams.guests.get(&id) {
             let mut guests = guests.snapshot(id, now);
-            guests.memory = self.streams.mirrors.get(&id).map_or(0, Mirror::memory);
             for session in self.seen(snapshot, viewers) {
                 guests.totals.add(session);
                 guests.shown.add(&session.quality);
@@ -102,6 +100,7 @@ impl Core {
         for wall in seen.filter(|session| session.stream == StreamId::NONE) {
             walls.add(wall);
         }
+        let mirrors = self.streams.mirrors.iter();
         let _ = snapshot.reply.send(WorkerSnapshot {
             index: self.context.index,
             busy: busy(),
@@ -110,6 +109,7 @@ impl Core {
             costs: self.costs,
             streams: snapshot.streams,
             guests: snapshot.guests,
+            mirrors: mirrors.map(|(&id, mirror)| (id, mirror.memory())).collect(),
             sessions: snapshot.sessions.into_iter().flatten().collect(),
             walls,
         });

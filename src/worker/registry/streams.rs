@@ -1,7 +1,7 @@
 //! What is known of streams: their names, workers, variants and states.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 
@@ -51,15 +51,9 @@ impl Registry {
         Ok((id, worker, announce(id, name, worker)))
     }
 
-    /// How many rings the streams have, with those that mirror them for guests.
+    /// How many rings there are of all streams, those of their mirrors included.
     pub fn rings(&self) -> usize {
-        let tables = self.tables.lock();
-        let of = |record: &StreamRecord| {
-            let all = record.sessions.iter().enumerate();
-            let guests = all.filter(|&(worker, &count)| worker != record.worker && count > 0);
-            1 + guests.count()
-        };
-        tables.streams.values().map(of).sum()
+        self.tables.lock().streams.len() + self.mirrors.load(Ordering::Relaxed)
     }
 
     /// Counts the viewers that are shown a stream over paths that drop large packets.
