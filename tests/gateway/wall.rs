@@ -310,8 +310,10 @@ fn asking() -> (Gateway, Asked<(Operation, String, Option<String>)>) {
         {
             assert_eq!(peer.as_deref(), Some("192.0.2.9:4711"));
             let stream = stream.unwrap();
-            let _ = handle.authorize(id, stream != "yard");
+            let may = stream != "yard";
+            // First: who waits for the answer looks at what was asked next.
             let _ = told.send((operation, stream, token));
+            let _ = handle.authorize(id, may);
         }
     });
     (gateway, heard)
