@@ -9,21 +9,12 @@ use rtsp_webrtc_gateway::state::{
 use testkit::net::Link;
 use testkit::viewer::{AccessUnit, ViewerConfig};
 
-use crate::thin::{MS, SECOND, behind, times, watch};
+use crate::thin::{MAIN, MS, SECOND, behind, times, watch};
 use crate::world::camera::{Camera, Frames};
 use crate::world::{GATEWAY, STREAM, Setup, VIEWER, World, address, beginning};
 
 const SUB: StreamId = StreamId(2);
 
-/// 500 kbit/s with sound and headers, a keyframe every four seconds.
-const MAIN: Frames = Frames {
-    codec: Codec::H264,
-    sizes: (18_000, 1_740),
-    gop: 100,
-    first: 0,
-    disposable: false,
-    small: false,
-};
 /// A quarter of it.
 const QUARTER: Frames = Frames {
     sizes: (4_500, 435),

@@ -2,24 +2,13 @@
 
 use std::time::Duration;
 
-use rtsp_webrtc_gateway::internals::media::Codec;
 use rtsp_webrtc_gateway::state::{SessionState, StreamId, VariantChoice, ViewerLimits};
 
-use crate::thin::{MS, SECOND};
+use crate::thin::{MAIN, MS, SECOND};
 use crate::world::camera::{Camera, Frames};
 use crate::world::{STREAM, Setup, World, beginning};
 
 const SUB: StreamId = StreamId(2);
-
-/// 500 kbit/s with sound and headers, a keyframe every four seconds.
-const MAIN: Frames = Frames {
-    codec: Codec::H264,
-    sizes: (18_000, 1_740),
-    gop: 100,
-    first: 0,
-    disposable: false,
-    small: false,
-};
 
 fn connected(sub: bool) -> World {
     let mut setup = Setup {

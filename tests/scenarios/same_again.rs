@@ -3,11 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use rtsp_webrtc_gateway::internals::media::Codec;
 use rtsp_webrtc_gateway::state::StreamId;
 use testkit::net::{Bursts, Link};
 
-use crate::thin::{MS, SECOND, put_behind, setup, times};
+use crate::thin::{MAIN, MS, SECOND, put_behind, setup, times};
 use crate::world::camera::{Camera, Frames};
 use crate::world::{STREAM, Setup, World, beginning};
 
@@ -30,22 +29,14 @@ fn bad() -> Link {
 
 /// Half a minute of a viewer who is shown one variant or another.
 fn play(start: Instant, seed: u64) -> u64 {
-    let main = Frames {
-        codec: Codec::H264,
-        sizes: (18_000, 1_740),
-        gop: 100,
-        first: 0,
-        disposable: false,
-        small: false,
-    };
     let sub = Frames {
         sizes: (9_000, 870),
         first: 50,
-        ..main
+        ..MAIN
     };
     let other = StreamId(2);
     let setup = Setup {
-        frames: Some(main),
+        frames: Some(MAIN),
         variants: vec![STREAM, other],
         cameras: vec![Camera::new(start, other, sub)],
         seed,

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use rtsp_webrtc_gateway::internals::media::Codec;
 use testkit::net::Link;
 use testkit::viewer::ViewerConfig;
 
+use crate::world::camera::Frames;
 use crate::world::{GATEWAY, Setup, VIEWER, World, address};
 
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -12,6 +14,15 @@ pub const MS: Duration = Duration::from_millis(1);
 /// 500 kbit/s with audio and headers: a keyframe of 9 kB every two seconds.
 pub const STREAM: u64 = 500_000;
 const SIZES: (usize, usize) = (9_000, 1_740);
+/// 500 kbit/s with sound and headers, a keyframe every four seconds.
+pub const MAIN: Frames = Frames {
+    codec: Codec::H264,
+    sizes: (18_000, 1_740),
+    gop: 100,
+    first: 0,
+    disposable: false,
+    small: false,
+};
 
 /// What a viewer saw from a moment on.
 #[derive(Debug)]

@@ -2,28 +2,17 @@
 //! streams' groups of pictures, of the probes and of the feedback that happens. And how often it is switched where
 //! nothing changes.
 
-use rtsp_webrtc_gateway::internals::media::Codec;
 use rtsp_webrtc_gateway::state::StreamId;
 use testkit::net::Link;
 use testkit::viewer::ViewerConfig;
 
-use crate::thin::{MS, SECOND, behind, times};
+use crate::thin::{MAIN, MS, SECOND, behind, times};
 use crate::world::camera::{Camera, Frames};
 use crate::world::{GATEWAY, STREAM, Setup, VIEWER, World, address, beginning};
 
 const SUB: StreamId = StreamId(2);
 
 const SEEDS: u64 = 60;
-
-/// 500 kbit/s with sound and headers, a keyframe every four seconds.
-const MAIN: Frames = Frames {
-    codec: Codec::H264,
-    sizes: (18_000, 1_740),
-    gop: 100,
-    first: 0,
-    disposable: false,
-    small: false,
-};
 
 /// What differs from case to case.
 #[derive(Clone, Copy, Debug)]
