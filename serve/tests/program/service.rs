@@ -100,17 +100,20 @@ fn the_service_manager_lets_viewers_stay() {
 
 #[test]
 fn sockets_that_are_passed_are_used() {
-    // As systemd does it: descriptors from 3 on, and the id of the process.
+    // As systemd does it: descriptors from 3 on, and the id of the process. Media over TCP has the port of that over
+    // UDP, so that both are taken here: another test could have the one by the time that the program asks for it.
     let mut python = Command::new("/usr/bin/python3");
     let passing = "import os, socket, sys\n\
-        http = socket.create_server(('127.0.0.1', 0))\n\
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
-        udp.bind(('127.0.0.1', 0))\n\
-        high = [os.dup(http.fileno()) for _ in range(8)][-1], os.dup(udp.fileno())\n\
-        os.dup2(high[0], 3), os.dup2(high[1], 4)\n\
-        for fd in (3, 4): os.set_inheritable(fd, True)\n\
+        http, tcp = socket.create_server(('127.0.0.1', 0)), None\n\
+        while not tcp:\n\
+        \x20   udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+        \x20   udp.bind(('127.0.0.1', 0))\n\
+        \x20   try: tcp = socket.create_server(udp.getsockname())\n\
+        \x20   except OSError: udp.close()\n\
+        high = [os.dup(http.fileno()) for _ in range(8)][-1], os.dup(udp.fileno()), os.dup(tcp.fileno())\n\
+        for fd, passed in zip((3, 4, 5), high): os.dup2(passed, fd)\n\
         print(http.getsockname()[1], file=sys.stderr, flush=True)\n\
-        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='2')\n\
+        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='3')\n\
         os.execv(sys.argv[1], sys.argv[1:])";
     python.args(["-c", passing, env!("CARGO_BIN_EXE_rtsp-webrtc-gateway")]);
     let running = Running::spawn(python.arg(format!("door={DEAD}")));
