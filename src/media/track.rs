@@ -164,8 +164,7 @@ impl Track {
             Codec::H264 => self.push_video::<NalUnit<'_, H264>>(unit, false),
             Codec::H265 => self.push_video::<NalUnit<'_, H265>>(unit, false),
             Codec::Av1 => self.push_video::<Av1Unit<'_>>(unit, false),
-            Codec::Opus => (self.push_opus(unit), false),
-            Codec::Pcmu | Codec::Pcma | Codec::G722 => (self.push_samples(unit), false),
+            Codec::Opus | Codec::Pcmu | Codec::Pcma | Codec::G722 => (self.push_sound(unit), false),
         };
         Accepted {
             keyframe,
@@ -205,14 +204,15 @@ impl Track {
         (contents.keyframe, new)
     }
 
-    /// An Opus packet is one payload and cannot be split (RFC 7587 section 4.2).
-    fn push_opus(&mut self, unit: &AccessUnit<'_>) -> bool {
+    /// One payload as it is. An Opus packet cannot be split (RFC 7587 section 4.2); of the others the source makes pieces
+    /// that fit.
+    fn push_sound(&mut self, unit: &AccessUnit<'_>) -> bool {
         if unit.data.is_empty() {
             return false;
         }
         if unit.data.len() > MAX_PAYLOAD {
             log::debug!(
-                "an Opus packet of {} bytes is dropped: at most {MAX_PAYLOAD} fit a datagram",
+                "{} bytes of sound are dropped: at most {MAX_PAYLOAD} fit a datagram",
                 unit.data.len()
             );
             return false;
@@ -221,22 +221,6 @@ impl Track {
         self.ring.begin(timestamp, unit.arrival, true);
         self.ring.push(&[unit.data]);
         self.ring.commit(false);
-        true
-    }
-
-    /// G.711 and G.722 are payloads as they are; each byte is one clock tick (RFC 3551 sections 4.5.2
-    /// and 4.5.14).
-    fn push_samples(&mut self, unit: &AccessUnit<'_>) -> bool {
-        if unit.data.is_empty() {
-            return false;
-        }
-        let mut timestamp = self.clock.map(unit.timestamp, unit.arrival, unit.moment());
-        for samples in unit.data.chunks(MAX_PAYLOAD) {
-            self.ring.begin(timestamp, unit.arrival, true);
-            self.ring.push(&[samples]);
-            self.ring.commit(false);
-            timestamp = timestamp.wrapping_add(samples.len() as u32);
-        }
         true
     }
 }
@@ -579,20 +563,14 @@ mod tests {
             let mut track = Track::new(info(codec), LIMITS, u32::MAX - 80);
             assert_eq!(push(&mut track, &[], 0, now).packets, 0);
             assert_eq!(push(&mut track, &[0x55; 160], 7, now).packets, 1);
-            let long: Vec<u8> = (0..3000).map(|i| (i / 12) as u8).collect();
-            assert_eq!(push(&mut track, &long, 167, now).packets, 3);
-            let mut samples: Vec<u8> = Vec::new();
-            for number in 1..4 {
-                let packet = track.ring().packet(number).unwrap();
-                assert_eq!(packet.timestamp as usize, 79 + samples.len());
-                assert!(packet.first && !packet.marker);
-                samples.extend(packet.payload);
-            }
-            assert_eq!(samples, long);
+            assert_eq!(push(&mut track, &[1; MAX_PAYLOAD], 167, now).packets, 1);
+            let long = push(&mut track, &[1; MAX_PAYLOAD + 1], 1367, now);
+            assert_eq!(long.packets, 0);
             assert_eq!(track.ring().packet(0).unwrap().payload, [0x55; 160]);
-            let after = push(&mut track, &[1; 160], 3167, now);
-            assert_eq!(after.packets, 1);
-            assert_eq!(track.ring().packet(4).unwrap().timestamp, 79 + 3000);
+            let packet = track.ring().packet(1).unwrap();
+            let length = packet.payload.len();
+            assert_eq!((packet.timestamp, length), (79, MAX_PAYLOAD));
+            assert!(packet.first && !packet.marker);
         }
     }
 

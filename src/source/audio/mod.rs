@@ -24,7 +24,7 @@ pub use config::Config;
 pub use encoding::{Aac, Encoding, G726Packing};
 
 use super::Sink;
-use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
+use crate::media::{AccessUnit, Codec, MAX_PAYLOAD, MediaKind, TrackInfo};
 #[cfg(feature = "transcode-audio")]
 use crate::state::{Warning, WarningKind};
 #[cfg(feature = "transcode-audio")]
@@ -83,7 +83,11 @@ impl Audio {
             Work::Pass => {
                 let length = duration(self.codec, unit.data);
                 let captured = unit.captured.or_else(|| unit.arrival.checked_sub(length));
-                sink.media(MediaKind::Audio, &AccessUnit { captured, ..*unit }, lost);
+                let whole = AccessUnit { captured, ..*unit };
+                match self.codec {
+                    Codec::Opus => sink.media(MediaKind::Audio, &whole, lost),
+                    codec => push_samples(codec, &whole, lost, sink),
+                }
             }
             #[cfg(feature = "transcode-audio")]
             Work::Transcode {
@@ -148,6 +152,26 @@ pub fn best<'a>(tracks: impl IntoIterator<Item = &'a Encoding>) -> Option<usize>
 }
 
 /// How long what a packet carries lasts.
+/// Passes on G.711 or G.722, of which each byte is one clock tick (RFC 3551 sections 4.5.2 and 4.5.14), in pieces that fit
+/// a packet.
+fn push_samples(codec: Codec, whole: &AccessUnit<'_>, mut lost: u32, sink: &mut impl Sink) {
+    let mut unit = *whole;
+    while unit.data.len() > MAX_PAYLOAD {
+        let (first, rest) = unit.data.split_at(MAX_PAYLOAD);
+        let piece = AccessUnit {
+            data: first,
+            ..unit
+        };
+        sink.media_and_more(MediaKind::Audio, &piece, std::mem::take(&mut lost));
+        unit.data = rest;
+        unit.timestamp = unit.timestamp.wrapping_add(first.len() as i64);
+        unit.captured = unit
+            .captured
+            .and_then(|captured| captured.checked_add(duration(codec, first)));
+    }
+    sink.media(MediaKind::Audio, &unit, lost);
+}
+
 fn duration(codec: Codec, data: &[u8]) -> Duration {
     match codec {
         Codec::Opus => opus_duration(data),

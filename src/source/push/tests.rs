@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::{Feed, feed, run};
 use crate::config::{Frame, FrameData, PushOptions};
 use crate::error::{Error, Status};
-use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
+use crate::media::{AccessUnit, Codec, MAX_PAYLOAD, MediaKind, TrackInfo};
 use crate::source::{PushSink, Quirk, Sink};
 use crate::state::Warning;
 
@@ -521,5 +521,42 @@ fn a_discontinuity_waits_for_a_keyframe() {
         assert!(matches!(events.recv().await, Some(Event::Media(..))));
         restarted(events).await;
         assert!(matches!(events.recv().await, Some(Event::Media(_, _, 0))));
+    });
+}
+
+#[test]
+fn sound_in_long_pieces_passes_whole_in_packets_that_fit() {
+    let options = PushOptions {
+        video: None,
+        audio: Some(Codec::Pcma),
+        ..PushOptions::default()
+    };
+    observe(&options, LONG, async |feed, events| {
+        // 375 ms, as a recorder may have it.
+        let sound: Vec<u8> = (0..3000).map(|i| (i / 12) as u8).collect();
+        let frame = Frame {
+            data: FrameData::Copied(&sound),
+            pts_us: 0,
+            capture_unix_us: None,
+            discontinuity: false,
+        };
+        feed.push(MediaKind::Audio, frame).unwrap();
+        assert!(matches!(
+            events.recv().await,
+            Some(Event::Live(None, Some(_)))
+        ));
+        let (mut passed, mut first) = (Vec::new(), None);
+        while passed.len() < sound.len() {
+            match events.recv().await {
+                Some(Event::Media(MediaKind::Audio, packet, timestamp)) => {
+                    assert!(packet.len() <= MAX_PAYLOAD);
+                    let first = *first.get_or_insert(timestamp);
+                    assert_eq!(timestamp - first, passed.len() as i64);
+                    passed.extend(packet);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(passed, sound);
     });
 }
