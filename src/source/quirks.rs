@@ -34,7 +34,7 @@ macro_rules! quirks {
 
 quirks! {
     StatusLine "status-line" "The first line of a response is not `RTSP/1.0 CODE REASON`, for instance because the reason is missing."
-    HeaderLine "header-line" "A header line has no name or no colon, or goes on in the next line."
+    HeaderLine "header-line" "A header line has no name or no colon, or goes on in the next line; or the empty line behind the last is missing."
     LineEnds "line-ends" "Lines of a message end with LF or CR alone."
     Cseq "cseq" "A response has no CSeq, or not that of the request. It counts as the response to the oldest request."
     ContentLength "content-length" "The length of a body is missing or wrong."

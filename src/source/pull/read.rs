@@ -120,7 +120,10 @@ impl Attempt<'_> {
             }
         }
         match any {
-            true => Poll::Ready(Happened::Datagrams),
+            true => {
+                self.client.media_came(std::time::Instant::now());
+                Poll::Ready(Happened::Datagrams)
+            }
             false => Poll::Pending,
         }
     }

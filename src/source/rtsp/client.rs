@@ -83,6 +83,7 @@ pub struct Client {
     options_first: bool,
     /// Connected again for the request that is owed.
     reconnected: bool,
+    playing_since: Option<Instant>,
     last_packet: Option<Instant>,
     doubted: Option<Instant>,
     /// There will be another connection: nothing more is read of this one.
@@ -121,6 +122,7 @@ impl Client {
             responded: false,
             options_first: false,
             reconnected: false,
+            playing_since: None,
             last_packet: None,
             doubted: None,
             leaving: false,

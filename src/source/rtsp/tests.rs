@@ -612,6 +612,29 @@ fn redirects_are_followed_a_few_times() {
     }
 }
 
+/// A camera may move its clients from one server to another as often as it likes, if those send media.
+#[test]
+fn redirects_are_counted_in_a_row() {
+    for (media, followed) in [(&[0, 1000][..], true), (&[0, 100], false), (&[], false)] {
+        let mut world = World::new(None);
+        for n in 1..=20 {
+            world.play();
+            for millis in media {
+                world.now += Duration::from_millis(*millis);
+                world.media(0, 96);
+            }
+            world.receive("REDIRECT * RTSP/1.0\r\nCSeq: 6\r\nLocation: rtsp://h/cam\r\n\r\n");
+            if !followed && n == 6 {
+                assert_eq!(world.failure(), Failure::Redirects, "{media:?}");
+                break;
+            }
+            assert_eq!(world.client.poll_event(), Some(Event::Reconnect), "{n}");
+            world.client.unwritten().clear();
+            world.client.connected();
+        }
+    }
+}
+
 #[test]
 fn another_host_is_told_nothing_of_the_password() {
     for challenge in ["WWW-Authenticate: Basic realm=\"r\"\r\n", DIGEST] {
@@ -802,6 +825,61 @@ fn junk_between_frames_is_skipped() {
 }
 
 #[test]
+fn a_head_without_its_empty_line_ends_where_something_else_begins() {
+    for (text, quirks) in [
+        (
+            "RTSP/1.0 200 OK\r\nCSeq: 9\r\n",
+            &["header-line", "cseq"][..],
+        ),
+        (
+            "RTSP/1.0 200 OK\nCSeq: 9\n",
+            &["header-line", "line-ends", "cseq"],
+        ),
+        ("RTSP/1.0 200 OK\r\nCSeq: 9", &["header-line", "cseq"]),
+        (
+            "RTSP/1.0 200 OK\r\nCSeq: 9\r\nContent-Length: 400\r\n",
+            &["header-line", "cseq"],
+        ),
+        (
+            "RTSP/1.0 200 OK\r\nCSeq: 9\r\nRTSP/1.0 200 OK\r\nCSeq: 10\r\n\r\n",
+            &["header-line", "cseq"],
+        ),
+        (
+            "ANNOUNCE rtsp://h/ RTSP/1.0\r\nCSeq: 5\r\n",
+            &["header-line", "server-requests"],
+        ),
+    ] {
+        for cut in [1, 7, 5000] {
+            let mut world = World::new(None);
+            world.play();
+            let mut bytes = text.as_bytes().to_vec();
+            for _ in 0..3 {
+                bytes.extend(frame(0, 96, 1400));
+            }
+            for bytes in bytes.chunks(cut) {
+                world.receive(bytes);
+            }
+            assert_eq!(world.packets.len(), 3, "{text:?}");
+            assert_eq!(world.client.poll_event(), None, "{text:?}");
+            assert_eq!(world.quirks(), quirks, "{text:?}");
+        }
+    }
+    // That of PLAY, before the first frame.
+    let mut world = World::new(None);
+    world.set_up_all();
+    world.request();
+    world.receive("RTSP/1.0 200 OK\r\nCSeq: 4\r\nSession: 12\r\n");
+    world.media(0, 96);
+    world.events_to(&Event::Playing);
+    assert_eq!(world.packets.len(), 1);
+    // Money is no frame.
+    world.receive("RTSP/1.0 200 OK\r\nCSeq: 5\r\nServer: $9.99\r\n$: 1\r\n\r\n");
+    world.media(0, 96);
+    assert_eq!(world.packets.len(), 2);
+    assert_eq!(world.quirks(), ["header-line", "cseq"]);
+}
+
+#[test]
 fn blank_lines_are_no_junk() {
     let mut world = World::new(None);
     world.request();
@@ -869,17 +947,30 @@ fn a_camera_that_hangs_up_on_a_keep_alive() {
 fn a_session_that_the_camera_does_not_know() {
     let mut world = World::new(None);
     world.play();
-    for goes_on in [true, false] {
+    let comes: [(fn(&mut World), bool); 3] = [
+        (|world| world.media(0, 96), true),
+        // To ports of ours.
+        (|world| world.client.media_came(world.now), true),
+        (|_| {}, false),
+    ];
+    for (comes, goes_on) in comes {
         world.pass(20);
         world.request();
         world.answer("454 Session Not Found", "", "");
         world.now += Duration::from_secs(1);
-        if goes_on {
-            world.media(0, 96);
-        }
+        comes(&mut world);
         world.pass(1);
         assert_eq!(world.client.poll_event().is_none(), goes_on);
     }
+}
+
+#[test]
+fn media_to_ports_of_ours_without_a_response_to_play() {
+    let mut world = World::new(None);
+    world.set_up_all();
+    world.request();
+    world.client.media_came(world.now);
+    world.events_to(&Event::Playing);
 }
 
 #[test]

@@ -85,21 +85,26 @@ impl Client {
             }
         }
         if packets {
-            self.last_packet = Some(now);
-            // Some cameras never answer PLAY.
-            let asked = self
-                .requests
-                .oldest()
-                .filter(|request| request.step == Step::Play);
-            if let (State::SettingUp, Some(request)) = (&self.state, asked) {
-                let url = request.url.clone();
-                self.playing(url, now);
-            }
+            self.media_came(now);
         }
         if self.state == State::Over || self.leaving {
             data.len()
         } else {
             at
+        }
+    }
+
+    /// Media has come: in the connection, or to ports of ours.
+    pub fn media_came(&mut self, now: Instant) {
+        self.last_packet = Some(now);
+        // Some cameras never answer PLAY.
+        let asked = self
+            .requests
+            .oldest()
+            .filter(|request| request.step == Step::Play);
+        if let (State::SettingUp, Some(request)) = (&self.state, asked) {
+            let url = request.url.clone();
+            self.playing(url, now);
         }
     }
 
@@ -190,7 +195,13 @@ impl Client {
                 return None;
             }
         }
-        let head_len = message::head_len(rest);
+        let mut head_len = message::head_len(rest);
+        let mut quirks = Quirks::default();
+        let cut_off = self.cut_off(&rest[..head_len.unwrap_or(rest.len())]);
+        if cut_off.is_some() {
+            head_len = cut_off;
+            quirks.note(Quirk::HeaderLine, 1);
+        }
         if head_len.unwrap_or(rest.len()) > MAX_HEAD {
             self.fail(Failure::TooLong("a message header"));
             return None;
@@ -201,13 +212,14 @@ impl Client {
             None => return None,
         };
         let (text, body) = rest.split_at(head_len);
-        let mut quirks = Quirks::default();
         let Some(head) = Head::parse(text, &mut quirks) else {
             self.quirks.note(Quirk::StatusLine, 1);
             self.count_junk(head_len);
             return Some(head_len);
         };
         let len = match head.number("Content-Length") {
+            // What follows is something else.
+            _ if cut_off.is_some() => Some(0),
             Some(len) if len > MAX_BODY as u64 => {
                 self.fail(Failure::TooLong("a message body"));
                 return None;
@@ -253,6 +265,26 @@ impl Client {
         let body = body[..used].to_vec();
         self.take(Message { head, body }, now);
         Some(head_len + used)
+    }
+
+    /// Where a head that lacks its empty line ends, because a frame of a known channel begins there, or another message.
+    fn cut_off(&self, head: &[u8]) -> Option<usize> {
+        let is_frame = |at: usize| match head.get(at..) {
+            Some(&[b'$', channel, _, _, first, ..]) => {
+                first >> 6 == 2 && self.channels.is_assigned(channel)
+            }
+            _ => false,
+        };
+        let mut places = memchr::memchr3_iter(b'$', b'\r', b'\n', head);
+        places.find_map(|at| match head[at] {
+            // Within a line: no header has control characters.
+            b'$' => (is_frame(at) && head[at + 1].is_ascii_control()).then_some(at),
+            _ => {
+                let line = head.get(at + 1..)?;
+                let begins = is_frame(at + 1) || message::begins(line) == Some(true);
+                begins.then_some(at + 1)
+            }
+        })
     }
 
     /// The length of lines of a description behind the length that was said.

@@ -1,6 +1,6 @@
 //! What a camera answers and asks, and what follows from it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Client, Event, Failure, State, Wanted};
 use crate::source::Quirk;
@@ -14,6 +14,8 @@ use crate::source::rtsp::transport::{Answer, Lower};
 
 /// Redirects that are followed in a row.
 const MAX_REDIRECTS: u8 = 5;
+/// A redirect behind media of so long is the first of a row.
+const SETTLED: Duration = Duration::from_millis(500);
 
 impl Client {
     pub(super) fn take(&mut self, message: Message, now: Instant) {
@@ -113,6 +115,7 @@ impl Client {
 
     pub(super) fn playing(&mut self, url: String, now: Instant) {
         self.state = State::Playing;
+        self.playing_since = Some(now);
         self.session_url = url;
         self.keep_alive.start(now);
         self.events.push_back(Event::Playing);
@@ -215,6 +218,10 @@ impl Client {
     }
 
     fn redirected(&mut self, location: &str) {
+        let media = self.playing_since.zip(self.last_packet);
+        if media.is_some_and(|(since, last)| last >= since + SETTLED) {
+            self.redirects = 0;
+        }
         self.redirects += 1;
         if self.redirects > MAX_REDIRECTS {
             return self.fail(Failure::Redirects);
@@ -252,6 +259,7 @@ impl Client {
         self.each_by_itself = false;
         self.reconnected = false;
         self.doubted = None;
+        self.playing_since = None;
         self.leave();
     }
 
