@@ -9,6 +9,7 @@ use super::CameraUrl;
 use super::rtp::Unusable;
 use super::rtsp::Failure;
 use super::wire::NoAuthorities;
+use crate::config::Transport;
 use crate::error::{Error, Status};
 
 /// Maximum length of foreign text in a sentence.
@@ -183,6 +184,36 @@ pub(super) fn refuses_all_transports(url: &CameraUrl) -> Error {
             url.authority()
         ),
     )
+}
+
+/// Nothing came by those transports that the camera agreed to, for which `silence` is the error; the others
+/// it refused.
+pub(super) fn heard_in_no_way(
+    silence: &Error,
+    silent: &[Transport],
+    refused: &[Transport],
+) -> Error {
+    let agreed = listed(silent);
+    let refused = match refused {
+        [] => String::new(),
+        refused => format!(" and refused {}", listed(refused)),
+    };
+    Error::new(
+        silence.status(),
+        format!(
+            "{} (it agreed to send by {agreed}{refused})",
+            silence.message()
+        ),
+    )
+}
+
+fn listed(transports: &[Transport]) -> String {
+    let names = transports.iter().map(|transport| match transport {
+        Transport::Udp => "UDP",
+        Transport::Multicast => "multicast",
+        _ => "TCP",
+    });
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// The camera redirects to where it must not.

@@ -6,7 +6,7 @@ use std::pin::pin;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{Camera, Outcome};
+use super::{Camera, Outcome, Unheard};
 use crate::budget::Budget;
 use crate::config::Transport;
 use crate::error::{Error, Result};
@@ -38,7 +38,7 @@ pub(super) struct Attempt<'a> {
     /// The tracks that the camera agreed to send.
     set_up: Vec<usize>,
     /// See [`Outcome`].
-    pub(super) unheard: Option<bool>,
+    pub(super) unheard: Option<Unheard>,
     /// When it began, and when the camera said that it plays.
     pub(super) begun: Instant,
     pub(super) playing: Option<Instant>,
@@ -116,10 +116,13 @@ impl<'a> Attempt<'a> {
             false => Ended::Broken { live },
         };
         let heard = self.tracks.as_ref().and_then(Tracks::frames).is_some();
-        if self.transport == Transport::Multicast && self.tracks.is_some() && !heard {
-            self.unheard = Some(true);
+        let broken = matches!(ended, Ended::Broken { .. });
+        let by_group = self.transport == Transport::Multicast && self.tracks.is_some();
+        // Not where the password was refused: it is not to be sent again at once, by whatever transport.
+        if by_group && broken && !heard {
+            self.unheard.get_or_insert(Unheard::Refused);
         }
-        let learned = matches!(ended, Ended::Broken { .. }) && self.learn(heard);
+        let learned = broken && self.learn(heard);
         if self.client.is_ignored() || self.client.setting_up().is_some() {
             sink.forgave(Quirk::Unanswered, 1);
         }
@@ -311,7 +314,8 @@ impl<'a> Attempt<'a> {
                     Box::pin(self.connect()).await?;
                 }
                 Event::Failed(failure) => {
-                    self.unheard = (failure == Failure::TransportRefused).then_some(true);
+                    let refused = failure == Failure::TransportRefused;
+                    self.unheard = refused.then_some(Unheard::Refused);
                     return Err(self.failed(failure));
                 }
             }

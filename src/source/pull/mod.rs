@@ -8,6 +8,7 @@ mod set_up;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
@@ -54,10 +55,19 @@ struct Outcome {
     ended: Ended,
     /// How media was to come.
     transport: Transport,
-    /// Nothing came, and whether the camera refused to send it in this way.
-    unheard: Option<bool>,
+    /// Nothing came in this way.
+    unheard: Option<Unheard>,
     /// Something was learned that makes the next attempt another.
     learned: bool,
+}
+
+/// Why nothing came.
+#[derive(Clone, Copy)]
+enum Unheard {
+    /// The camera refused to send it in this way, or could not.
+    Refused,
+    /// It agreed, and nothing came for so long.
+    Silent(Duration),
 }
 
 impl Camera {
@@ -90,7 +100,7 @@ impl Camera {
         let timeouts = &self.config.timeouts;
         let mut backoff = Backoff::new(timeouts.retry_min, timeouts.retry_max);
         // Without a pause between them.
-        let (mut at_once, mut tried) = (0, Vec::new());
+        let (mut at_once, mut tried) = (0, Vec::<Outcome>::new());
         loop {
             sink.connecting();
             let random = random::number().unwrap_or_default();
@@ -103,20 +113,21 @@ impl Camera {
                     let mut attempt = Attempt::new(self);
                     let outcome = attempt.run(sink).await;
                     drop(attempt);
-                    tried.push(outcome.transport);
                     let again = match outcome.learned {
                         true => at_once < AT_ONCE,
                         false => {
                             let next = self.next_transport(&outcome);
-                            next.is_some_and(|next| !tried.contains(&next))
+                            let mut all = tried.iter().chain([&outcome]);
+                            next.is_some_and(|next| all.all(|outcome| outcome.transport != next))
                         }
                     };
                     if again {
+                        tried.push(outcome);
                         at_once += 1;
                         continue;
                     }
                     let retry_in = backoff.delay(outcome.ended, random);
-                    let error = self.error(&outcome);
+                    let error = self.error(&outcome, &tried);
                     if outcome.ended == Ended::Refused {
                         let until = Instant::now() + retry_in;
                         *self.refused.borrow_mut() = Some((error.clone(), until));
@@ -139,22 +150,46 @@ impl Camera {
         if self.config.transport != Transport::Auto {
             return None;
         }
-        let next = other(outcome.transport, outcome.unheard?);
+        let refused = matches!(outcome.unheard?, Unheard::Refused);
+        let next = other(outcome.transport, refused);
         self.config.learned.update(|known| known.transport = next);
         Some(next)
     }
 
-    /// What to say of the last attempt before a pause.
-    fn error(&self, outcome: &Outcome) -> Error {
-        // It was tried because the camera refused everything else.
-        let last_resort = self.config.transport == Transport::Auto
-            && outcome.transport == Transport::Multicast
-            && outcome.unheard.is_some()
-            // A group that could not be joined is no fault of the camera.
-            && outcome.error.status() != Status::Io;
-        match last_resort {
-            true => failure::refuses_all_transports(&self.config.url),
-            false => outcome.error.clone(),
+    /// What to say before a pause: of the last attempt, unless it was made because nothing came in other ways.
+    fn error(&self, last: &Outcome, before: &[Outcome]) -> Error {
+        let others = !before.is_empty() && self.config.transport == Transport::Auto;
+        if last.unheard.is_none() || !others {
+            return last.error.clone();
+        }
+        let mut longest: Option<(Duration, &Error)> = None;
+        let (mut silent, mut refused) = (Vec::new(), Vec::new());
+        for Outcome {
+            unheard,
+            transport,
+            error,
+            ..
+        } in before.iter().chain([last])
+        {
+            let list = match *unheard {
+                Some(Unheard::Silent(waited)) => {
+                    if longest.is_none_or(|(most, _)| most < waited) {
+                        longest = Some((waited, error));
+                    }
+                    &mut silent
+                }
+                // A group that could not be joined is no fault of the camera.
+                Some(Unheard::Refused) if error.status() != Status::Io => &mut refused,
+                _ => continue,
+            };
+            if !list.contains(transport) {
+                list.push(*transport);
+            }
+        }
+        match longest {
+            Some((_, silence)) => failure::heard_in_no_way(silence, &silent, &refused),
+            None if last.error.status() == Status::Io => last.error.clone(),
+            None => failure::refuses_all_transports(&self.config.url),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Unheard;
 use super::attempt::Attempt;
 use crate::config::Transport;
 use crate::error::Error;
@@ -89,9 +90,9 @@ impl Attempt<'_> {
                 failure::no_parameter_sets(&config.url, timeouts.parameter_sets)
             }
             _ => {
-                self.unheard = last.is_none().then_some(false);
                 let has_video = tracks.is_none_or(Tracks::has_video);
                 let waited = last.map_or(self.first_wait(), |_| timeouts.idle);
+                self.unheard = last.is_none().then_some(Unheard::Silent(waited));
                 failure::stalled(&config.url, waited, has_video)
             }
         })

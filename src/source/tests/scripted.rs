@@ -506,15 +506,105 @@ fn a_camera_that_refuses_every_transport_says_so() {
     run(
         |_| {},
         async |listener, events| {
-            for _ in 0..3 {
-                let mut peer = Peer::accept(&listener).await;
-                peer.describe().await;
-                let (_, cseq) = peer.request().await.unwrap();
-                peer.answer(&cseq, "461 Unsupported Transport", "", "")
-                    .await;
-            }
+            refuse_transports(&listener, 3).await;
             let (error, _) = failed(events).await;
             assert!(error.message().contains("refused TCP and UDP"), "{error}");
+        },
+    );
+}
+
+/// Not that the other ways were refused.
+#[test]
+fn a_camera_that_agrees_and_sends_nothing_says_so() {
+    run(
+        |_| {},
+        async |listener, events| {
+            let mut silent = Peer::accept(&listener).await;
+            silent.play(SDP_WITHOUT_SETS).await;
+            refuse_transports(&listener, 2).await;
+            let (error, _) = failed(events).await;
+            assert_eq!(error.status(), Status::Stalled, "{error}");
+            for part in [
+                "sent no video for 1 s",
+                "agreed to send by TCP and refused UDP, multicast",
+            ] {
+                assert!(error.message().contains(part), "{error}");
+            }
+            // The next round begins elsewhere, and says the same.
+            refuse_transports(&listener, 1).await;
+            let mut silent = Peer::accept(&listener).await;
+            silent.play(SDP_WITHOUT_SETS).await;
+            refuse_transports(&listener, 1).await;
+            let (error, _) = failed(events).await;
+            assert_eq!(error.status(), Status::Stalled, "{error}");
+        },
+    );
+}
+
+#[test]
+fn a_camera_that_agrees_to_udp_alone_and_sends_nothing_says_so() {
+    run(
+        |_| {},
+        async |listener, events| {
+            refuse_transports(&listener, 1).await;
+            let mut silent = Peer::accept(&listener).await;
+            silent.describe().await;
+            let (_, cseq) = silent.request().await.unwrap();
+            let headers = "Session: 1\r\nTransport: RTP/AVP;unicast\r\n";
+            silent.answer(&cseq, "200 OK", headers, "").await;
+            let (method, cseq) = silent.request().await.unwrap();
+            assert_eq!(method, "PLAY");
+            silent.answer(&cseq, "200 OK", "", "").await;
+            let (error, _) = failed(events).await;
+            assert_eq!(error.status(), Status::Stalled, "{error}");
+            let part = "agreed to send by UDP and refused TCP)";
+            assert!(error.message().contains(part), "{error}");
+        },
+    );
+}
+
+/// So many connections, each of which asks for a transport.
+async fn refuse_transports(listener: &TcpListener, count: usize) {
+    for _ in 0..count {
+        let mut peer = Peer::accept(listener).await;
+        peer.describe().await;
+        let (_, cseq) = peer.request().await.unwrap();
+        peer.answer(&cseq, "461 Unsupported Transport", "", "")
+            .await;
+    }
+}
+
+/// Cameras lock accounts. What is remembered of the camera must not lead to another try at once.
+#[test]
+fn a_wrong_password_is_not_sent_again_by_another_transport() {
+    run(
+        |options| {
+            options.username = Some("u".to_owned());
+            options.password = Some("p".to_owned());
+        },
+        async |listener, events| {
+            refuse_transports(&listener, 2).await;
+            let mut peer = Peer::accept(&listener).await;
+            peer.describe().await;
+            let (_, cseq) = peer.request().await.unwrap();
+            peer.send_to_group(&cseq).await;
+            live(events).await;
+            drop(peer);
+            failed(events).await;
+            let mut peer = Peer::accept(&listener).await;
+            peer.describe().await;
+            for _ in 0..2 {
+                let (method, cseq) = peer.request().await.unwrap();
+                assert_eq!(
+                    (&*method, &*peer.asked_transport()),
+                    ("SETUP", "RTP/AVP;multicast")
+                );
+                let headers = "WWW-Authenticate: Digest realm=\"r\", nonce=\"1\"\r\n";
+                peer.answer(&cseq, "401 Unauthorized", headers, "").await;
+            }
+            let (error, retry_in) = failed(events).await;
+            assert_eq!(error.status(), Status::Auth, "{error}");
+            assert!(retry_in >= Duration::from_secs(40), "{retry_in:?}");
         },
     );
 }
