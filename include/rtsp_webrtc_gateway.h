@@ -1181,7 +1181,7 @@ typedef enum rtsp_webrtc_gateway_media_warning {
     RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_NO_PARAMETER_SETS = 3,
     /** Parts of frames are missing; such frames, and those that depend on them, are left out. */
     RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_DAMAGED = 4,
-    /** The camera's audio cannot be played. */
+    /** The camera's audio cannot be played, or the camera does not send what it describes. */
     RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_AUDIO = 5,
     /**
      * Keyframes are so far apart that viewers who come late have to wait for the next; until then

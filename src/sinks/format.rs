@@ -107,9 +107,10 @@ fn audio(encoding: &Audio, clock_rate: u32) -> SinkFormat {
             parameters: Bytes::copy_from_slice(config),
             ..of("AAC", clock_rate, channels_of_aac(config))
         },
-        Audio::Aac(Aac::Latm { config }) => SinkFormat {
+        Audio::Aac(Aac::Latm { config, in_band }) => SinkFormat {
             parameters: config
                 .as_deref()
+                .filter(|_| *in_band != Some(true))
                 .map_or_else(Bytes::new, Bytes::copy_from_slice),
             ..of("AAC-LATM", clock_rate, 0)
         },
@@ -170,6 +171,16 @@ mod tests {
         assert_eq!((aac.encoding, aac.codec), ("AAC", None));
         assert_eq!((aac.sample_rate, aac.channels), (16_000, 2));
         assert_eq!(aac.parameters, [0x14, 0x10][..]);
+        for (fmtp, parameters) in [
+            ("cpresent=0;config=400028103fc0", 6),
+            // It is in the frames.
+            ("cpresent=1;config=400028103fc0", 0),
+            ("cpresent=1", 0),
+        ] {
+            let latm = of("mp4a-latm", 16_000, fmtp);
+            assert_eq!(latm.encoding, "AAC-LATM");
+            assert_eq!(latm.parameters.len(), parameters, "{fmtp}");
+        }
         let g722 = of("g722", 8_000, "");
         assert_eq!((g722.codec, g722.sample_rate), (Some(Codec::G722), 16_000));
         for (sdp, name) in [

@@ -77,9 +77,9 @@ impl Choice {
         let no_audio = match heard.is_some() || !config.audio {
             true => None,
             false if sound.any(|(index, _)| known.leaves_out(index)) => {
-                Some(failure::sound_not_set_up(url))
+                Some(failure::sound_unanswered())
             }
-            false => unusable_audio(tracks).map(|why| failure::no_usable_audio(url, &why)),
+            false => self::unusable(tracks, "audio").map(|why| failure::no_usable_audio(url, &why)),
         };
         let used: Vec<_> = [video, audio, metadata].into_iter().flatten().collect();
         let with_sound = config.audio || known.needs_sound;
@@ -149,7 +149,7 @@ fn best_audio(tracks: &[Track], among: &dyn Fn(usize, &Track) -> bool) -> Option
 
 fn codec(encoding: &Encoding) -> Option<Codec> {
     match encoding {
-        Encoding::Audio(encoding) => encoding.codec(),
+        Encoding::Audio(encoding) => encoding.codec().ok(),
         _ => None,
     }
 }
@@ -176,28 +176,20 @@ fn is_media(track: &Track) -> bool {
     kinds.contains(&&*track.media) && (protocol.is_empty() || protocol.starts_with("RTP/"))
 }
 
-/// Why the first track of this kind that cannot be used cannot.
+/// Why the first track of this kind that cannot be used, or of which viewers hear nothing, cannot.
 fn unusable(tracks: &[Track], media: &str) -> Option<Unusable> {
     let mut sections = tracks
         .iter()
         .filter(|track| track.media == media && !track.sendonly)
         .flat_map(|track| track.formats.iter().map(move |section| (track, section)));
-    sections.find_map(|(track, section)| format(track, section).err())
-}
-
-fn unusable_audio(tracks: &[Track]) -> Option<Unusable> {
-    let track = tracks
-        .iter()
-        .find(|track| track.media == "audio" && !track.sendonly)?;
-    let section = track.formats.first()?;
-    Some(match format(track, section) {
-        Err(unusable) => unusable,
-        Ok(format) => Unusable {
-            encoding: match &format.encoding {
-                Encoding::Audio(encoding) => encoding.name().to_owned(),
-                _ => section.encoding_name.to_uppercase(),
-            },
-            reason: "this build does not transcode".to_owned(),
+    sections.find_map(|(track, section)| match format(track, section) {
+        Err(unusable) => Some(unusable),
+        Ok(format) => match format.encoding {
+            Encoding::Audio(encoding) => Some(Unusable {
+                encoding: encoding.name().to_owned(),
+                reason: encoding.codec().err()?,
+            }),
+            _ => None,
         },
     })
 }
@@ -209,6 +201,10 @@ mod tests {
     use crate::source::Quirks;
 
     fn choose(text: &str, edit: impl FnOnce(&mut PullOptions)) -> Choice {
+        try_choose(text, edit).unwrap()
+    }
+
+    fn try_choose(text: &str, edit: impl FnOnce(&mut PullOptions)) -> error::Result<Choice> {
         let description = Description::parse(text.as_bytes(), &mut Quirks::default());
         let mut options = PullOptions {
             url: "rtsp://192.0.2.7/cam".to_owned(),
@@ -216,7 +212,7 @@ mod tests {
         };
         edit(&mut options);
         let config = CameraConfig::new(&options).unwrap();
-        Choice::of(&description, &config).unwrap()
+        Choice::of(&description, &config)
     }
 
     const VIDEO: &str = "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n";
@@ -240,6 +236,48 @@ mod tests {
         let decodes = cfg!(feature = "transcode-audio");
         assert_eq!(choice.audio().is_some(), decodes);
         assert_eq!(choice.no_audio.is_none(), decodes);
+    }
+
+    const ELD: &str = "m=audio 0 RTP/AVP 98\r\na=rtpmap:98 mpeg4-generic/24000/1\r\n\
+                       a=fmtp:98 mode=AAC-hbr;config=F8EC2000\r\n";
+    const LATM: &str = "m=audio 0 RTP/AVP 99\r\na=rtpmap:99 MP4A-LATM/24000/1\r\n\
+                        a=fmtp:99 cpresent=0;config=4001F1D84000\r\n";
+    const PCMU: &str = "m=audio 0 RTP/AVP 0\r\n";
+
+    /// However wide its band is.
+    #[test]
+    fn sound_that_cannot_be_decoded_is_no_choice_beside_what_plays() {
+        for undecodable in [ELD, LATM] {
+            for sound in [
+                format!("{undecodable}{PCMU}"),
+                format!("{PCMU}{undecodable}"),
+            ] {
+                let choice = choose(&format!("{VIDEO}{sound}"), |_| {});
+                assert_eq!(choice.audio(), Some(Codec::Pcmu), "{sound}");
+                assert_eq!(choice.no_audio, None);
+            }
+        }
+    }
+
+    #[test]
+    fn sound_that_cannot_be_decoded_says_so() {
+        let reason = match cfg!(feature = "transcode-audio") {
+            true => "of a kind that is not supported",
+            false => "does not transcode",
+        };
+        for undecodable in [ELD, LATM] {
+            let choice = choose(&format!("{VIDEO}{undecodable}"), |_| {});
+            assert_eq!(choice.audio(), None);
+            // Recorders get it.
+            assert_eq!(choice.used.len(), 2);
+            let why = choice.no_audio.unwrap();
+            assert!(why.contains("its sound is AAC, which"), "{why}");
+            assert!(why.contains(reason), "{why}");
+            // Alone it makes no stream.
+            let error = try_choose(undecodable, |_| {}).unwrap_err();
+            assert_eq!(error.status(), error::Status::Unsupported, "{error}");
+            assert!(error.message().contains(reason), "{error}");
+        }
     }
 
     #[test]

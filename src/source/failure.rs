@@ -354,24 +354,30 @@ pub(super) fn nothing_usable(url: &CameraUrl, why: Option<&Unusable>) -> Error {
     }
 }
 
-/// The camera's audio is left out; its video is not affected.
+/// The camera's sound is left out; its video is not affected.
 pub(super) fn no_usable_audio(url: &CameraUrl, why: &Unusable) -> String {
-    format!(
-        "camera {} sends its audio as {}, which {}: the stream has no audio; set the camera's \
-         audio to G.711 (PCMU or PCMA)",
-        url.authority(),
-        detail(url, &why.encoding),
-        why.reason
-    )
+    let sound = detail(url, &why.encoding);
+    let reason = &why.reason;
+    // Some reasons say what to do.
+    let advice = match reason.contains(':') {
+        true => "",
+        false => ": set the camera to G.711 or Opus",
+    };
+    format!("its sound is {sound}, which {reason}{advice}")
 }
 
 /// The same, because the camera leaves the request for it unanswered.
-pub(super) fn sound_not_set_up(url: &CameraUrl) -> String {
-    format!(
-        "camera {} does not answer the request for its audio (SETUP): the stream has no audio; switch the \
-         audio of the camera off and on, or update the camera",
-        url.authority()
-    )
+pub(super) fn sound_unanswered() -> String {
+    "it does not answer the request for its sound (SETUP): switch the audio of the camera off and on, or \
+     update the camera"
+        .to_owned()
+}
+
+/// The same, because the camera refuses the request for it.
+pub(super) fn sound_refused() -> String {
+    "it refuses the request for its sound (SETUP): switch the audio of the camera off and on, or check that \
+     this user may hear it"
+        .to_owned()
 }
 
 fn seconds(duration: Duration) -> String {
@@ -527,6 +533,18 @@ mod tests {
             "{error}"
         );
         let audio = no_usable_audio(&url, &jpeg);
-        assert!(audio.contains("as MJPEG, which cannot be shown"), "{audio}");
+        assert_eq!(
+            audio,
+            "its sound is MJPEG, which cannot be shown: set H.264"
+        );
+        let vorbis = Unusable {
+            encoding: "VORBIS".to_owned(),
+            reason: "is not supported".to_owned(),
+        };
+        let audio = no_usable_audio(&url, &vorbis);
+        assert!(
+            audio.ends_with("supported: set the camera to G.711 or Opus"),
+            "{audio}"
+        );
     }
 }

@@ -8,8 +8,9 @@ use super::rtp::{self, CaptureClock, Delivery, Encoding, Format, Reception, Unit
 use super::rtsp::Description;
 use super::video::{Gate, Passed, Received};
 use super::waiting::Alike;
-use super::{Arrival, Quirk, Sink};
+use super::{Arrival, Quirk, Sink, failure};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
+use crate::state::{Warning, WarningKind};
 
 enum Way {
     Video(Box<Gate>),
@@ -41,6 +42,8 @@ struct Shared {
     clock: CaptureClock,
     /// Told with the first video frame, or the first frame of audio if there is no video.
     audio: Option<TrackInfo>,
+    /// Why there is none. Told then, too.
+    no_audio: Option<String>,
     has_video: bool,
     live_since: Option<Instant>,
     /// Of the track by which a camera is judged.
@@ -79,6 +82,7 @@ impl Tracks {
             shared: Shared {
                 clock: CaptureClock::default(),
                 audio: choice.audio().map(TrackInfo::audio),
+                no_audio: choice.no_audio.clone(),
                 has_video: choice.has_video(),
                 live_since: None,
                 first: None,
@@ -96,7 +100,9 @@ impl Tracks {
             .all
             .iter()
             .any(|track| matches!(track.way, Way::Audio(_)));
-        self.shared.audio = self.shared.audio.take().filter(|_| has_audio);
+        if !has_audio && self.shared.audio.take().is_some() {
+            self.shared.no_audio = Some(failure::sound_refused());
+        }
     }
 
     /// Since when the stream is live in this connection.
@@ -235,6 +241,10 @@ impl Shared {
                     Passed::Info(info) if self.live_since.is_none() => {
                         self.live_since = Some(unit.arrival);
                         sink.live(Some(info), self.audio.take());
+                        if let Some(message) = self.no_audio.take() {
+                            let kind = WarningKind::Audio;
+                            sink.warn(MediaKind::Audio, Some(Warning { kind, message }));
+                        }
                     }
                     Passed::Info(info) => sink.video_changed(info),
                     Passed::Opening(unit) => sink.opening(&unit),

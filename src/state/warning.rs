@@ -22,7 +22,7 @@ pub enum WarningKind {
     NoParameterSets = 3,
     /// Parts of frames are missing; such frames, and those that depend on them, are left out.
     Damaged = 4,
-    /// The camera's audio cannot be played.
+    /// The camera's audio cannot be played, or the camera does not send what it describes.
     Audio = 5,
     /// Keyframes are so far apart that viewers who come late have to wait for the next; until then they
     /// are shown the last one as a still picture.

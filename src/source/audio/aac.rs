@@ -17,8 +17,8 @@ pub struct Decoder {
     /// The AudioSpecificConfig that `inner` has; empty before the first.
     config: Vec<u8>,
     mux: Option<Mux>,
-    /// The StreamMuxConfig comes in band.
-    in_band: bool,
+    /// Whether the StreamMuxConfig comes in band; `None`: not unless it is seen there.
+    in_band: Option<bool>,
     is_latm: bool,
     /// An access unit of LATM, moved to whole bytes.
     unit: Vec<u8>,
@@ -31,16 +31,17 @@ impl Decoder {
             inner: syom::Decoder::new(DecodeOptions::unbounded()),
             config: Vec::new(),
             mux: None,
-            in_band: false,
+            in_band: Some(false),
             is_latm: false,
             unit: Vec::new(),
         };
         match aac {
             Aac::Generic { config, .. } => decoder.configure(config)?,
-            Aac::Latm { config } => {
+            Aac::Latm { config, in_band } => {
                 decoder.is_latm = true;
-                decoder.in_band = config.is_none();
+                decoder.in_band = Some(true);
                 if let Some(config) = config {
+                    decoder.in_band = *in_band;
                     let mux = Mux::of_description(config).ok_or(Bad)?;
                     decoder.configure(&mux.config)?;
                     decoder.mux = Some(mux);
@@ -77,8 +78,11 @@ impl Decoder {
 
     fn decode_element(&mut self, element: &[u8], out: &mut Sound) -> Result<(), Bad> {
         let mut bits = Bits::new(element);
+        if self.in_band.is_none() && self.repeats_config(bits) {
+            self.in_band = Some(true);
+        }
         // useSameStreamMux: 0 if a configuration follows.
-        if self.in_band && !bits.flag().ok_or(Bad)? {
+        if self.in_band == Some(true) && !bits.flag().ok_or(Bad)? {
             let mux = Mux::read(&mut bits).ok_or(Bad)?;
             self.configure(&mux.config)?;
             self.mux = Some(mux);
@@ -95,6 +99,14 @@ impl Decoder {
         self.unit = buffer;
         self.mux = Some(mux);
         read.ok_or(Bad).and(result)
+    }
+
+    /// Whether an element has the configuration of the description once more.
+    fn repeats_config(&self, mut bits: Bits<'_>) -> bool {
+        bits.flag() == Some(false)
+            && self.mux.as_ref().is_some_and(|described| {
+                Mux::read(&mut bits).is_some_and(|mux| mux.config == described.config)
+            })
     }
 
     fn decode_unit(&mut self, unit: &[u8], out: &mut Sound) -> Result<(), Bad> {

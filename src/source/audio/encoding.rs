@@ -38,8 +38,11 @@ pub enum Aac {
     },
     /// MP4A-LATM (RFC 6416): a unit is one AudioMuxElement, complete with its lengths.
     Latm {
-        /// The StreamMuxConfig, if it is not sent in band.
+        /// The StreamMuxConfig of the description.
         config: Option<Vec<u8>>,
+        /// Whether units carry one, too (`cpresent`); `None` if it is not said. By the RFC they do then, but most
+        /// cameras that give one here send no other.
+        in_band: Option<bool>,
     },
 }
 
@@ -99,11 +102,20 @@ impl Encoding {
         }
     }
 
-    /// What viewers get; `None` if this build cannot make it.
-    pub fn codec(&self) -> Option<Codec> {
+    /// What viewers get. Fails with why they get nothing, to be put behind the name of the encoding.
+    pub fn codec(&self) -> Result<Codec, String> {
         match self {
-            Encoding::Pass(codec) => Some(*codec),
-            _ => cfg!(feature = "transcode-audio").then_some(Codec::Opus),
+            Encoding::Pass(codec) => Ok(*codec),
+            #[cfg(feature = "transcode-audio")]
+            _ if super::transcoder::decodes(self) => Ok(Codec::Opus),
+            #[cfg(feature = "transcode-audio")]
+            Encoding::Aac(aac) => Err(match aac.object_type() {
+                Some(object_type) => {
+                    format!("is of a kind that is not supported (audio object type {object_type})")
+                }
+                None => "is of a kind that is not supported".to_owned(),
+            }),
+            _ => Err("this build does not transcode".to_owned()),
         }
     }
 
@@ -140,6 +152,7 @@ impl Pcm {
             Pcm {
                 channels: 1 | 2, ..
             } if RATES.contains(&self.rate) => Ok(self),
+            Pcm { rate: 0, .. } => Err("has no clock rate in its description".to_owned()),
             Pcm { rate, channels } => Err(format!(
                 "with {channels} channels at {rate} Hz is not supported"
             )),
@@ -175,6 +188,17 @@ impl Aac {
         };
         let core_rate = core_rate.map_or(clock_rate, |config| config.core_rate);
         (SAMPLES * u64::from(clock_rate) / u64::from(core_rate.max(1))) as u32
+    }
+
+    /// The type of the core, as far as the description says it.
+    #[cfg(feature = "transcode-audio")]
+    fn object_type(&self) -> Option<u8> {
+        match self {
+            Aac::Generic { config, .. } => {
+                Config::read(&mut Bits::new(config)).map(|config| config.object_type)
+            }
+            Aac::Latm { .. } => None,
+        }
     }
 
     /// AAC with this AudioSpecificConfig; `None` if it is of another kind than is decoded.
@@ -213,13 +237,11 @@ impl Aac {
     }
 
     fn latm(fmtp: &str) -> Result<Aac, String> {
-        let in_band = parameter(fmtp, "cpresent") != Some("0");
-        match parameter(fmtp, "config").and_then(hex) {
-            Some(config) => Ok(Aac::Latm {
-                config: Some(config),
-            }),
-            None if in_band => Ok(Aac::Latm { config: None }),
-            None => Err("has no usable config, though cpresent is 0".to_owned()),
+        let in_band = parameter(fmtp, "cpresent").map(|present| present != "0");
+        let config = parameter(fmtp, "config").and_then(hex);
+        match (&config, in_band) {
+            (None, Some(false)) => Err("has no usable config, though cpresent is 0".to_owned()),
+            _ => Ok(Aac::Latm { config, in_band }),
         }
     }
 }
@@ -265,7 +287,7 @@ mod tests {
         ] {
             let encoding = of(name, rate, channels, "").unwrap();
             assert_eq!(encoding, Encoding::Pass(codec));
-            assert_eq!(encoding.codec(), Some(codec));
+            assert_eq!(encoding.codec(), Ok(codec));
         }
         let wide = Pcm {
             rate: 16_000,
@@ -330,9 +352,57 @@ mod tests {
 
         let latm = |fmtp| of("mp4a-latm", 16_000, 1, fmtp);
         let config = Some(vec![0x40, 0, 0x28, 0x10, 0x3f, 0xc0]);
-        let expected = Ok(Encoding::Aac(Aac::Latm { config }));
-        assert_eq!(latm("cpresent=0;config=400028103fc0"), expected);
-        assert_eq!(latm(""), Ok(Encoding::Aac(Aac::Latm { config: None })));
+        for (fmtp, config, in_band) in [
+            (
+                "cpresent=0;config=400028103fc0",
+                config.clone(),
+                Some(false),
+            ),
+            ("cpresent=1;config=400028103fc0", config.clone(), Some(true)),
+            ("config=400028103fc0", config, None),
+            ("cpresent=1", None, Some(true)),
+            ("", None, None),
+        ] {
+            let expected = Ok(Encoding::Aac(Aac::Latm { config, in_band }));
+            assert_eq!(latm(fmtp), expected, "{fmtp}");
+        }
         assert!(latm("cpresent=0").is_err());
+    }
+
+    #[test]
+    fn a_missing_clock_rate_is_said() {
+        let missing = of("l16", 0, 1, "").unwrap_err();
+        assert!(missing.contains("no clock rate"), "{missing}");
+    }
+
+    /// By its AudioSpecificConfig: what is not decoded is not promised to viewers.
+    #[cfg(feature = "transcode-audio")]
+    #[test]
+    fn aac_is_promised_if_it_can_be_decoded() {
+        let codec = |fmtp: &str| of("mpeg4-generic", 24_000, 1, fmtp).unwrap().codec();
+        for (config, object_type) in [
+            ("F8EC2000", 39), // AAC-ELD
+            ("F94C0000", 42), // xHE-AAC
+            ("3488", 6),      // scalable
+        ] {
+            let why = codec(&format!("config={config}")).unwrap_err();
+            assert!(why.contains(&format!("type {object_type})")), "{why}");
+        }
+        // Main, LC, SSR, LTP, HE-AAC; nothing at all, which is LC.
+        for config in ["0B08", "1308", "1B08", "2308", "2B098800", ""] {
+            assert_eq!(
+                codec(&format!("config={config}")),
+                Ok(Codec::Opus),
+                "{config}"
+            );
+        }
+        let latm = |fmtp: &str| of("mp4a-latm", 16_000, 1, fmtp).unwrap().codec();
+        assert_eq!(latm("cpresent=0;config=400028103fc0"), Ok(Codec::Opus));
+        assert_eq!(latm("cpresent=1"), Ok(Codec::Opus));
+        // Two layers; an object type whose end is not known.
+        for config in ["400228103fc0", "4001F1D84000"] {
+            assert!(latm(&format!("cpresent=0;config={config}")).is_err());
+            assert!(latm(&format!("cpresent=1;config={config}")).is_err());
+        }
     }
 }

@@ -67,7 +67,7 @@ impl Audio {
             #[cfg(not(feature = "transcode-audio"))]
             _ => return None,
         };
-        let codec = encoding.codec()?;
+        let codec = encoding.codec().ok()?;
         let _ = clock_rate;
         Some(Audio { codec, work })
     }
@@ -143,7 +143,7 @@ fn undecodable(name: &str) -> Warning {
 /// passes as it is. `None` if this build can use none.
 pub fn best<'a>(tracks: impl IntoIterator<Item = &'a Encoding>) -> Option<usize> {
     let tracks = tracks.into_iter().enumerate();
-    let usable = tracks.filter(|(_, encoding)| encoding.codec().is_some());
+    let usable = tracks.filter(|(_, encoding)| encoding.codec().is_ok());
     // Of equal ones the first: the order is the camera's.
     let rank = |encoding: &Encoding| (encoding.rate(), matches!(encoding, Encoding::Pass(_)));
     usable

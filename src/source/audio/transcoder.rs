@@ -69,6 +69,11 @@ impl Sound {
     }
 }
 
+/// Whether there is a decoder for that.
+pub fn decodes(encoding: &Encoding) -> bool {
+    Decoder::new(encoding).is_ok()
+}
+
 /// Appends the samples of a payload.
 type Decode = fn(&[u8], &mut Vec<f32>);
 
@@ -184,6 +189,10 @@ impl Transcoder {
         self.budget.spend(sound.duration());
         if !sound.samples.is_empty() {
             self.place(unit);
+            if self.output.is_none() {
+                // No encoder takes such a rate.
+                return Err(Bad);
+            }
             self.encode(unit, out);
         }
         decoded

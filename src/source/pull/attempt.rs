@@ -277,9 +277,6 @@ impl<'a> Attempt<'a> {
                     let Camera { stream, name, .. } = self.camera;
                     log::debug!(stream = stream.0, stream_name = &**name; "described: {description}");
                     self.choice = Choice::of(&description, &self.camera.config)?;
-                    if let Some(sentence) = &self.choice.no_audio {
-                        log::warn!(stream = stream.0, stream_name = &**name; "{sentence}");
-                    }
                     let wanted = self.wanted()?;
                     let delivery = self.delivery();
                     let choice = &self.choice;

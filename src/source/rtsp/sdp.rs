@@ -260,7 +260,7 @@ fn name(format: &mut Section, map: Option<&str>) -> bool {
             format.clock_rate = match (&*format.media, fixed) {
                 (_, Some((_, rate, _))) => rate,
                 ("video", None) => 90_000,
-                _ => 0,
+                (_, None) => only_rate(&format.encoding_name),
             };
             return false;
         }
@@ -281,6 +281,16 @@ fn name(format: &mut Section, map: Option<&str>) -> bool {
     format.encoding_name = guess.0.to_owned();
     format.clock_rate = guess.1;
     false
+}
+
+/// The clock rate of encodings of sound that have one (RFC 3551 section 4.5, RFC 7587), or nearly always; 0 for others.
+fn only_rate(encoding: &str) -> u32 {
+    match encoding {
+        "opus" => 48_000,
+        "pcmu" | "pcma" | "g722" => 8000,
+        name if name.contains("g726-") => 8000,
+        _ => 0,
+    }
 }
 
 /// Encoding, clock rate and channels of the payload types of RFC 3551 section 6.
@@ -455,6 +465,33 @@ mod tests {
                 ("mpeg4-generic", 48_000, 2),
             ),
             ("video 0 RTP/AVP 26", "", ("jpeg", 90_000, 0)),
+            // Without a rate, or with none.
+            (
+                "audio 0 RTP/AVP 97",
+                "a=rtpmap:97 PCMU\r\n",
+                ("pcmu", 8000, 0),
+            ),
+            (
+                "audio 0 RTP/AVP 97",
+                "a=rtpmap:97 PCMA/0\r\n",
+                ("pcma", 8000, 0),
+            ),
+            (
+                "audio 0 RTP/AVP 97",
+                "a=rtpmap:97 G722/\r\n",
+                ("g722", 8000, 0),
+            ),
+            (
+                "audio 0 RTP/AVP 97",
+                "a=rtpmap:97 AAL2-G726-24\r\n",
+                ("aal2-g726-24", 8000, 0),
+            ),
+            (
+                "audio 0 RTP/AVP 97",
+                "a=rtpmap:97 opus\r\n",
+                ("opus", 48_000, 0),
+            ),
+            ("audio 0 RTP/AVP 97", "a=rtpmap:97 L16\r\n", ("l16", 0, 0)),
         ];
         for (media, attributes, expected) in table {
             let (description, _) = parse(&format!("{HEAD}m={media}\r\n{attributes}"));

@@ -115,7 +115,8 @@ fn it_comes_back_after_a_drop() {
         server.fault("cam", Fault::Drop);
         let (error, retry_in) = failed(events).await;
         assert_eq!(error.status(), Status::Connect, "{error}");
-        assert!(retry_in <= Duration::from_millis(1200), "{retry_in:?}");
+        // It had been live.
+        assert!(retry_in <= Duration::from_millis(200), "{retry_in:?}");
         plays(events, 2).await;
         assert_eq!(server.statistics("cam").connections, 2);
     });

@@ -187,10 +187,20 @@ fn latm_is_heard_with_its_configuration_in_band_or_in_the_sdp() {
         elements.push(&rest[3..3 + length]);
         rest = &rest[3 + length..];
     }
-    let in_band = Encoding::Aac(Aac::Latm { config: None });
-    assert_tone(&hear(&in_band, 16_000, &elements, 1024), "in band");
+    let latm = |config: Option<&[u8]>, in_band| {
+        let config = config.map(<[u8]>::to_vec);
+        Encoding::Aac(Aac::Latm { config, in_band })
+    };
+    let config: &[u8] = &[0x40, 0x00, 0x28, 0x10, 0x3f, 0xc0];
+    for (encoding, what) in [
+        (latm(None, None), "in band"),
+        (latm(Some(config), Some(true)), "in band and in the SDP"),
+        // By RFC 6416 that is the same.
+        (latm(Some(config), None), "in band, and nothing said"),
+    ] {
+        assert_tone(&hear(&encoding, 16_000, &elements, 1024), what);
+    }
 
-    let config = Some(vec![0x40, 0x00, 0x28, 0x10, 0x3f, 0xc0]);
     let elements: Vec<Vec<u8>> = units(AAC_16K, 0)
         .iter()
         .map(|unit| {
@@ -201,8 +211,10 @@ fn latm_is_heard_with_its_configuration_in_band_or_in_the_sdp() {
         })
         .collect();
     let elements: Vec<&[u8]> = elements.iter().map(Vec::as_slice).collect();
-    let in_sdp = Encoding::Aac(Aac::Latm { config });
-    assert_tone(&hear(&in_sdp, 16_000, &elements, 1024), "in the SDP");
+    for in_band in [Some(false), None] {
+        let in_sdp = latm(Some(config), in_band);
+        assert_tone(&hear(&in_sdp, 16_000, &elements, 1024), "in the SDP");
+    }
 }
 
 #[test]
@@ -397,6 +409,24 @@ fn a_clock_rate_that_lies_is_found_out() {
     }
 }
 
+/// It is not swallowed in silence.
+#[test]
+fn sound_of_a_rate_that_cannot_be_encoded_is_bad() {
+    let odd = Encoding::L16(Pcm {
+        rate: 11_127,
+        channels: 1,
+    });
+    let mut transcoder = Transcoder::new(&odd, 11_127).unwrap();
+    let unit = AccessUnit {
+        data: &[0; 400],
+        timestamp: 0,
+        arrival: Instant::now(),
+        captured: None,
+    };
+    let done = transcoder.push(&unit, &mut |_, _| panic!("it is encoded"));
+    assert_eq!(done, Err(Bad));
+}
+
 #[test]
 fn what_is_no_sound_does_no_harm() {
     let mut random = fastrand::Rng::with_seed(1);
@@ -404,7 +434,14 @@ fn what_is_no_sound_does_no_harm() {
     for encoding in [
         generic(&[0x14, 0x08]),
         generic(&[0x2b, 0x09, 0x88, 0x00]),
-        Encoding::Aac(Aac::Latm { config: None }),
+        Encoding::Aac(Aac::Latm {
+            config: None,
+            in_band: None,
+        }),
+        Encoding::Aac(Aac::Latm {
+            config: Some(vec![0x40, 0x00, 0x28, 0x10, 0x3f, 0xc0]),
+            in_band: None,
+        }),
         Encoding::G726(G726 {
             bits: 3,
             packing: G726Packing::HighFirst,
