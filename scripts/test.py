@@ -93,7 +93,7 @@ class Totals:
         for suite, step, passed, failed, took in self.rows:
             print(f"{suite:10} {step:30} {passed:6}  {failed:6}  {took:7.0f}")
         passed = sum(row[2] for row in self.rows)
-        print(f"In {seconds:.0f} s; the library is built, and packages are tested, while others run")
+        print(f"In {seconds:.0f} s; the library is built, and C and packages are tested, while others run")
         print(f"\n{passed} passed, {self.failed()} failed", flush=True)
 
 
@@ -290,6 +290,10 @@ def ctest(label, *nice, may_be_quiet=False, show=show):
              may_be_quiet, show=show)
 
 
+def c(*nice, show=show):
+    ctest("c", *nice, show=show)
+
+
 def packages(*nice, show=show):
     """These build, too."""
     ctest("packages", *nice, may_be_quiet=True, show=show)
@@ -308,13 +312,16 @@ SUITES = {
     "rust": (rust, "the other Rust tests: gateways over real sockets"),
     "fuzz": (fuzz, "the fuzz targets, a fixed number of executions"),
     "soak": (soak, "whole gateways, cameras and viewers that misbehave: nothing grows"),
-    "c": (lambda: ctest("c"), "the C and C++ API, also under valgrind and sanitizers"),
+    "c": (c, "the C and C++ API, also under valgrind and sanitizers"),
     "python": (lambda: ctest("python"), "the Python module"),
     "bindings": (lambda: ctest("bindings"), "the bindings for .NET and Java"),
     "packages": (packages, "what is installed and packaged, as other projects use it"),
     "documents": (lambda: ctest("documents"), "programs and names in the documents; the reference"),
     "browser": (browser, "players in Chromium and Firefox"),
 }
+
+# What runs beside others, and from when on.
+ASIDE = {"packages": "rust", "c": "soak"}
 
 NEED_LIBRARY = {"c", "python", "bindings", "packages", "documents", "browser"}
 
@@ -330,13 +337,14 @@ def main():
         sys.exit(f"There is no suite {unknown[0]}; there are: {' '.join(SUITES)}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that children are ended, too
     start = time.monotonic()
-    aside = None
+    asides = {}
     try:
         for name in names:
-            if name == "soak" and "packages" in names and LIBRARY.is_built():
-                aside = Aside(packages)
-            if name == "packages" and aside is not None:
-                aside.wait()
+            for what, begins in ASIDE.items():
+                if name == begins and what in names and LIBRARY.is_built():
+                    asides[what] = Aside(SUITES[what][0])
+            if name in asides:
+                asides[name].wait()
                 continue
             if name not in NEED_LIBRARY and not NEED_LIBRARY.isdisjoint(names):
                 LIBRARY.build_ahead()
