@@ -187,21 +187,23 @@ pub(super) fn refuses_all_transports(url: &CameraUrl) -> Error {
 }
 
 /// Nothing came by those transports that the camera agreed to, for which `silence` is the error; the others
-/// it refused.
+/// it refused. `then`: why the last of them was of no use.
 pub(super) fn heard_in_no_way(
     silence: &Error,
     silent: &[Transport],
     refused: &[Transport],
+    then: Option<&Error>,
 ) -> Error {
     let agreed = listed(silent);
     let refused = match refused {
         [] => String::new(),
         refused => format!(" and refused {}", listed(refused)),
     };
+    let then = then.map_or_else(String::new, |error| format!("; then: {}", error.message()));
     Error::new(
         silence.status(),
         format!(
-            "{} (it agreed to send by {agreed}{refused})",
+            "{} (it agreed to send by {agreed}{refused}){then}",
             silence.message()
         ),
     )
@@ -375,7 +377,7 @@ pub(super) fn sound_unanswered() -> String {
 
 /// The same, because the camera refuses the request for it.
 pub(super) fn sound_refused() -> String {
-    "it refuses the request for its sound (SETUP): switch the audio of the camera off and on, or check that \
+    "it does not send its sound as it was asked to (SETUP): switch the audio of the camera off and on, or check that \
      this user may hear it"
         .to_owned()
 }

@@ -17,7 +17,7 @@ const WARNINGS = {
   no_keyframe: "No keyframes",
   no_parameter_sets: "No parameter sets: not decodable",
   damaged: "Damaged pictures",
-  audio: "Audio that cannot be played",
+  audio: "No audio",
   rare_keyframes: "Keyframes far apart",
 };
 

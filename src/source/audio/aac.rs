@@ -41,7 +41,8 @@ impl Decoder {
                 decoder.is_latm = true;
                 decoder.in_band = Some(true);
                 if let Some(config) = config {
-                    decoder.in_band = *in_band;
+                    // Some say that it is in band, too, and send none.
+                    decoder.in_band = in_band.filter(|in_band| !in_band);
                     let mux = Mux::of_description(config).ok_or(Bad)?;
                     decoder.configure(&mux.config)?;
                     decoder.mux = Some(mux);
@@ -103,10 +104,7 @@ impl Decoder {
 
     /// Whether an element has the configuration of the description once more.
     fn repeats_config(&self, mut bits: Bits<'_>) -> bool {
-        bits.flag() == Some(false)
-            && self.mux.as_ref().is_some_and(|described| {
-                Mux::read(&mut bits).is_some_and(|mux| mux.config == described.config)
-            })
+        bits.flag() == Some(false) && self.mux.is_some() && Mux::read(&mut bits) == self.mux
     }
 
     fn decode_unit(&mut self, unit: &[u8], out: &mut Sound) -> Result<(), Bad> {

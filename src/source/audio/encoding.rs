@@ -110,10 +110,10 @@ impl Encoding {
             _ if super::transcoder::decodes(self) => Ok(Codec::Opus),
             #[cfg(feature = "transcode-audio")]
             Encoding::Aac(aac) => Err(match aac.object_type() {
-                Some(object_type) => {
+                Some(object_type) if object_type != LOW_COMPLEXITY => {
                     format!("is of a kind that is not supported (audio object type {object_type})")
                 }
-                None => "is of a kind that is not supported".to_owned(),
+                _ => "is of a kind that is not supported".to_owned(),
             }),
             _ => Err("this build does not transcode".to_owned()),
         }

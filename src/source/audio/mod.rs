@@ -55,19 +55,21 @@ enum Work {
 impl Audio {
     /// `clock_rate`: of the timestamps. `None` if this build cannot make anything of it that browsers play.
     pub fn new(encoding: &Encoding, clock_rate: u32) -> Option<Audio> {
-        let work = match encoding {
-            Encoding::Pass(_) => Work::Pass,
+        let (codec, work) = match encoding {
+            Encoding::Pass(codec) => (*codec, Work::Pass),
             #[cfg(feature = "transcode-audio")]
-            _ => Work::Transcode {
-                transcoder: Box::new(Transcoder::new(encoding, clock_rate).ok()?),
-                name: encoding.name(),
-                heard: false,
-                bad: 0,
-            },
+            _ => {
+                let work = Work::Transcode {
+                    transcoder: Box::new(Transcoder::new(encoding, clock_rate).ok()?),
+                    name: encoding.name(),
+                    heard: false,
+                    bad: 0,
+                };
+                (Codec::Opus, work)
+            }
             #[cfg(not(feature = "transcode-audio"))]
             _ => return None,
         };
-        let codec = encoding.codec().ok()?;
         let _ = clock_rate;
         Some(Audio { codec, work })
     }
@@ -140,18 +142,16 @@ fn undecodable(name: &str) -> Warning {
 }
 
 /// Which of a camera's audio tracks to take: the one with the widest band, and of those the one that
-/// passes as it is. `None` if this build can use none.
+/// passes as it is. All of them must be of use.
 pub fn best<'a>(tracks: impl IntoIterator<Item = &'a Encoding>) -> Option<usize> {
     let tracks = tracks.into_iter().enumerate();
-    let usable = tracks.filter(|(_, encoding)| encoding.codec().is_ok());
     // Of equal ones the first: the order is the camera's.
     let rank = |encoding: &Encoding| (encoding.rate(), matches!(encoding, Encoding::Pass(_)));
-    usable
+    tracks
         .min_by_key(|(_, encoding)| std::cmp::Reverse(rank(encoding)))
         .map(|(index, _)| index)
 }
 
-/// How long what a packet carries lasts.
 /// Passes on G.711 or G.722, of which each byte is one clock tick (RFC 3551 sections 4.5.2 and 4.5.14), in pieces that fit
 /// a packet.
 fn push_samples(codec: Codec, whole: &AccessUnit<'_>, mut lost: u32, sink: &mut impl Sink) {
@@ -172,6 +172,7 @@ fn push_samples(codec: Codec, whole: &AccessUnit<'_>, mut lost: u32, sink: &mut 
     sink.media(MediaKind::Audio, &unit, lost);
 }
 
+/// How long what a packet carries lasts.
 fn duration(codec: Codec, data: &[u8]) -> Duration {
     match codec {
         Codec::Opus => opus_duration(data),

@@ -120,7 +120,7 @@ impl<'a> Attempt<'a> {
         let by_group = self.transport == Transport::Multicast && self.tracks.is_some();
         // Not where the password was refused: it is not to be sent again at once, by whatever transport.
         if by_group && broken && !heard {
-            self.unheard.get_or_insert(Unheard::Refused);
+            self.unheard.get_or_insert(Unheard::Ended);
         }
         let learned = broken && self.learn(heard);
         if self.client.is_ignored() || self.client.setting_up().is_some() {

@@ -66,6 +66,8 @@ struct Outcome {
 enum Unheard {
     /// The camera refused to send it in this way, or could not.
     Refused,
+    /// It agreed, and the attempt ended before anything came.
+    Ended,
     /// It agreed, and nothing came for so long.
     Silent(Duration),
 }
@@ -150,7 +152,7 @@ impl Camera {
         if self.config.transport != Transport::Auto {
             return None;
         }
-        let refused = matches!(outcome.unheard?, Unheard::Refused);
+        let refused = matches!(outcome.unheard?, Unheard::Refused | Unheard::Ended);
         let next = other(outcome.transport, refused);
         self.config.learned.update(|known| known.transport = next);
         Some(next)
@@ -159,7 +161,7 @@ impl Camera {
     /// What to say before a pause: of the last attempt, unless it was made because nothing came in other ways.
     fn error(&self, last: &Outcome, before: &[Outcome]) -> Error {
         let others = !before.is_empty() && self.config.transport == Transport::Auto;
-        if last.unheard.is_none() || !others {
+        if !others || !matches!(last.ended, Ended::Broken { .. }) {
             return last.error.clone();
         }
         let mut longest: Option<(Duration, &Error)> = None;
@@ -187,8 +189,13 @@ impl Camera {
             }
         }
         match longest {
-            Some((_, silence)) => failure::heard_in_no_way(silence, &silent, &refused),
-            None if last.error.status() == Status::Io => last.error.clone(),
+            Some((_, silence)) => {
+                let then = last.unheard.is_none().then_some(&last.error);
+                failure::heard_in_no_way(silence, &silent, &refused, then)
+            }
+            None if last.error.status() == Status::Io || last.unheard.is_none() => {
+                last.error.clone()
+            }
             None => failure::refuses_all_transports(&self.config.url),
         }
     }

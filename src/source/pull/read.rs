@@ -8,6 +8,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::attempt::{Attempt, Happened};
 use crate::budget::Budget;
+use crate::config::Transport;
 use crate::source::rtsp::Client;
 use crate::source::tracks::Tracks;
 use crate::source::wire::Read;
@@ -105,13 +106,16 @@ impl Attempt<'_> {
         let Some(tracks) = &mut self.tracks else {
             return Poll::Pending;
         };
-        let mut any = false;
+        let (mut any, mut came) = (false, false);
         for _ in 0..self.ports.len() {
             self.next_ports %= self.ports.len();
             let (index, ports) = &mut self.ports[self.next_ports];
             self.next_ports += 1;
             let now = std::time::Instant::now();
-            let mut take = |datagram: &[u8]| tracks.packet(*index, datagram, now, sink);
+            let mut take = |datagram: &[u8]| {
+                came = true;
+                tracks.packet(*index, datagram, now, sink);
+            };
             any |= ports
                 .poll_receive(context, &mut self.budget, &mut take)
                 .is_ready();
@@ -119,11 +123,12 @@ impl Attempt<'_> {
                 break;
             }
         }
+        // What a group gets before the response to PLAY may be another viewer's.
+        if came && (self.playing.is_some() || self.transport != Transport::Multicast) {
+            self.client.media_came(std::time::Instant::now());
+        }
         match any {
-            true => {
-                self.client.media_came(std::time::Instant::now());
-                Poll::Ready(Happened::Datagrams)
-            }
+            true => Poll::Ready(Happened::Datagrams),
             false => Poll::Pending,
         }
     }

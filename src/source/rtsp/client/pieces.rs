@@ -195,9 +195,11 @@ impl Client {
                 return None;
             }
         }
-        let mut head_len = message::head_len(rest);
+        // No more is looked through, however much is there.
+        let near = &rest[..rest.len().min(MAX_HEAD + 1)];
+        let mut head_len = message::head_len(near);
         let mut quirks = Quirks::default();
-        let cut_off = self.cut_off(&rest[..head_len.unwrap_or(rest.len())]);
+        let cut_off = self.cut_off(&near[..head_len.unwrap_or(near.len())]);
         if cut_off.is_some() {
             head_len = cut_off;
             quirks.note(Quirk::HeaderLine, 1);
@@ -275,15 +277,21 @@ impl Client {
             }
             _ => false,
         };
+        // A message has a header: some repeat their first line.
+        let begins = |at: usize| {
+            let line = &head[at..];
+            line.first().is_some_and(u8::is_ascii_uppercase)
+                && message::begins(line) == Some(true)
+                && head[..at]
+                    .splitn(2, |&byte| byte == b'\n')
+                    .nth(1)
+                    .is_some_and(|headers| headers.contains(&b':'))
+        };
         let mut places = memchr::memchr3_iter(b'$', b'\r', b'\n', head);
         places.find_map(|at| match head[at] {
-            // Within a line: no header has control characters.
+            // Within a line: a header has no control characters but tabs, and no version 2 behind them.
             b'$' => (is_frame(at) && head[at + 1].is_ascii_control()).then_some(at),
-            _ => {
-                let line = head.get(at + 1..)?;
-                let begins = is_frame(at + 1) || message::begins(line) == Some(true);
-                begins.then_some(at + 1)
-            }
+            _ => (is_frame(at + 1) || begins(at + 1)).then_some(at + 1),
         })
     }
 

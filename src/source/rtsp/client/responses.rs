@@ -14,8 +14,9 @@ use crate::source::rtsp::transport::{Answer, Lower};
 
 /// Redirects that are followed in a row.
 const MAX_REDIRECTS: u8 = 5;
-/// A redirect behind media of so long is the first of a row.
-const SETTLED: Duration = Duration::from_millis(500);
+/// A redirect behind media of so long is the first of a row. Less would let cameras that redirect to one another have a
+/// new connection each time, and for ever.
+const SETTLED: Duration = Duration::from_secs(10);
 
 impl Client {
     pub(super) fn take(&mut self, message: Message, now: Instant) {
