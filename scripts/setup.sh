@@ -79,7 +79,8 @@ if [[ $purpose == test ]]; then
     need gcc-aarch64-linux-gnu command -v aarch64-linux-gnu-gcc
     need gcc-arm-linux-gnueabihf command -v arm-linux-gnueabihf-gcc
     need gcc-mingw-w64-x86-64-posix command -v x86_64-w64-mingw32-gcc
-    # Foreign cameras: GStreamer's RTSP server and VLC's.
+    # Foreign cameras: GStreamer's RTSP server, VLC's, and Perl's.
+    need librtsp-server-perl perl -MRTSP::Server -e 1
     need ffmpeg command -v ffmpeg
     need vlc-bin command -v cvlc
     for package in python3-gi gir1.2-gst-rtsp-server-1.0 vlc-plugin-base gstreamer1.0-x \

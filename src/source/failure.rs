@@ -55,6 +55,14 @@ pub(super) fn of_client(url: &CameraUrl, failure: Failure) -> Error {
                 "camera {camera} refused the transport: use another one (TCP, UDP or multicast), or auto"
             ),
         ),
+        Failure::SetupRefused(said) => (
+            Status::Camera,
+            format!(
+                "camera {camera} refused SETUP ({}): check the path of its URL, and try another \
+                 transport (TCP, UDP or multicast), or auto",
+                detail(url, &said)
+            ),
+        ),
         Failure::SessionLost => (
             Status::Camera,
             format!("camera {camera} no longer knows the session: it may have restarted"),
@@ -441,6 +449,11 @@ mod tests {
             (Failure::NotFound, Status::Camera, "the path"),
             (Failure::Busy(said.clone()), Status::Camera, "busy (500"),
             (Failure::TransportRefused, Status::Camera, "or auto"),
+            (
+                Failure::SetupRefused(said.clone()),
+                Status::Camera,
+                "refused SETUP (500",
+            ),
             (Failure::SessionLost, Status::Camera, "restarted"),
             (Failure::TornDown, Status::Connect, "restarted"),
             (

@@ -1,4 +1,4 @@
-//! The source against RTSP servers that others wrote: GStreamer's and VLC's.
+//! The source against RTSP servers that others wrote: GStreamer's, VLC's, and RTSP::Server of Perl.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -373,5 +373,18 @@ fn vlc_refuses_tcp() {
     };
     fails(&tcp, Status::Camera);
     plays(&options(&camera), None);
+    camera.stop();
+}
+
+/// It says that requests for TCP are bad, and refuses GET_PARAMETER.
+#[test]
+fn perl_by_udp() {
+    let camera = ForeignCamera::start("perl_camera.py", &[]);
+    plays(&options(&camera), Some(Codec::Pcmu));
+    let tcp = PullOptions {
+        transport: Transport::Tcp,
+        ..options(&camera)
+    };
+    fails(&tcp, Status::Camera);
     camera.stop();
 }

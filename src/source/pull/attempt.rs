@@ -311,8 +311,11 @@ impl<'a> Attempt<'a> {
                     Box::pin(self.connect()).await?;
                 }
                 Event::Failed(failure) => {
-                    let refused = failure == Failure::TransportRefused;
-                    self.unheard = refused.then_some(Unheard::Refused);
+                    self.unheard = match failure {
+                        Failure::TransportRefused => Some(Unheard::Refused),
+                        Failure::SetupRefused(_) => Some(Unheard::NotUnderstood),
+                        _ => None,
+                    };
                     return Err(self.failed(failure));
                 }
             }

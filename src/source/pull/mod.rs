@@ -66,6 +66,8 @@ struct Outcome {
 enum Unheard {
     /// The camera refused to send it in this way, or could not.
     Refused,
+    /// It refused to, and did not say that it is because of the way.
+    NotUnderstood,
     /// It agreed, and the attempt ended before anything came.
     Ended,
     /// It agreed, and nothing came for so long.
@@ -152,7 +154,7 @@ impl Camera {
         if self.config.transport != Transport::Auto {
             return None;
         }
-        let refused = matches!(outcome.unheard?, Unheard::Refused | Unheard::Ended);
+        let refused = !matches!(outcome.unheard?, Unheard::Silent(_));
         let next = other(outcome.transport, refused);
         self.config.learned.update(|known| known.transport = next);
         Some(next)
@@ -165,6 +167,7 @@ impl Camera {
             return last.error.clone();
         }
         let mut longest: Option<(Duration, &Error)> = None;
+        let mut not_understood: Option<&Error> = None;
         let (mut silent, mut refused) = (Vec::new(), Vec::new());
         for Outcome {
             unheard,
@@ -180,6 +183,10 @@ impl Camera {
                     }
                     &mut silent
                 }
+                Some(Unheard::NotUnderstood) => {
+                    not_understood.get_or_insert(error);
+                    &mut refused
+                }
                 // A group that could not be joined is no fault of the camera.
                 Some(Unheard::Refused) if error.status() != Status::Io => &mut refused,
                 _ => continue,
@@ -188,15 +195,16 @@ impl Camera {
                 list.push(*transport);
             }
         }
-        match longest {
-            Some((_, silence)) => {
+        match (longest, not_understood) {
+            (Some((_, silence)), _) => {
                 let then = last.unheard.is_none().then_some(&last.error);
                 failure::heard_in_no_way(silence, &silent, &refused, then)
             }
-            None if last.error.status() == Status::Io || last.unheard.is_none() => {
-                last.error.clone()
-            }
-            None => failure::refuses_all_transports(&self.config.url),
+            _ if last.unheard.is_none() => last.error.clone(),
+            // It may refuse whatever it is asked for.
+            (None, Some(error)) => error.clone(),
+            _ if last.error.status() == Status::Io => last.error.clone(),
+            _ => failure::refuses_all_transports(&self.config.url),
         }
     }
 }

@@ -563,6 +563,27 @@ fn a_camera_that_agrees_to_udp_alone_and_sends_nothing_says_so() {
     );
 }
 
+/// Which may have other reasons than its transports.
+#[test]
+fn a_camera_that_understands_no_set_up_says_so() {
+    run(
+        |_| {},
+        async |listener, events| {
+            for _ in 0..3 {
+                let mut peer = Peer::accept(&listener).await;
+                peer.describe().await;
+                while let Some((_, cseq)) = peer.request().await {
+                    peer.answer(&cseq, "400 Bad Request", "", "").await;
+                }
+            }
+            let (error, _) = failed(events).await;
+            assert_eq!(error.status(), Status::Camera, "{error}");
+            let part = "refused SETUP (400 Bad Request)";
+            assert!(error.message().contains(part), "{error}");
+        },
+    );
+}
+
 /// So many connections, each of which asks for a transport.
 async fn refuse_transports(listener: &TcpListener, count: usize) {
     for _ in 0..count {

@@ -30,6 +30,8 @@ pub enum Failure {
     Busy(String),
     /// The transport of the SETUP; another one may do.
     TransportRefused,
+    /// The SETUP, as one that it does not understand: another transport may do, which it does not say.
+    SetupRefused(String),
     SessionLost,
     /// The camera ended the session.
     TornDown,

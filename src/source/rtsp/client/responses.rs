@@ -275,6 +275,9 @@ impl Client {
             404 => Failure::NotFound,
             453 | 503 => Failure::Busy(said),
             461 => Failure::TransportRefused,
+            400 | 406 | 451 | 501 | 551 if matches!(request.step, Step::Setup(_)) => {
+                Failure::SetupRefused(said)
+            }
             _ => Failure::Refused(request.method, said),
         };
         match request.step {
