@@ -224,7 +224,7 @@ fn media_that_is_encrypted_is_refused_with_a_sentence() {
         sdp.replace("RTP/AVP", "RTP/SAVP") + key
     });
     let all = pull_all(vec![encrypted], |options| options, Seen::failed);
-    let error = &all["camera"].failures[0];
+    let (error, _) = &all["camera"].failures[0];
     assert_eq!(error.status(), Status::Unsupported);
     assert!(error.message().contains("switch SRTP off"), "{error}");
 }

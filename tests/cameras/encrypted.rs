@@ -178,7 +178,7 @@ async fn plays(options: &PullOptions) {
 async fn fails(options: &PullOptions) -> rtsp_webrtc_gateway::error::Error {
     let mut seen = watch("camera", options, Seen::failed).await;
     assert!(!seen.live);
-    seen.failures.remove(0)
+    seen.failures.remove(0).0
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What comes between RTP packets, and what is wrong with them. The numbers are those of public reports.
 
+use std::sync::Mutex;
+
 use testkit::camera::{Audio, CameraConfig, Script, Slot};
 
 use crate::seen::{camera, play, play_with};
@@ -179,6 +181,40 @@ fn frames_of_the_same_time() {
             .for_each(|packet| set_timestamp(packet, time));
     });
     play(vec![still, pairs]);
+}
+
+/// pion 1735: frames that come meanwhile are spaced by their arrival, and so is the jump.
+#[test]
+fn timestamps_that_stand_still_for_five_seconds_and_then_jump() {
+    const STILL: u64 = 125;
+    const JUMP: u32 = 10 * 90_000;
+    let script = Script::new().slot({
+        let first = Mutex::new(None);
+        move |slot: &mut Slot| {
+            for packet in &mut slot.packets {
+                let time = timestamp(packet);
+                let first = *first.lock().unwrap().get_or_insert(time);
+                let stamped = match slot.number {
+                    ..STILL => first,
+                    _ => time.wrapping_add(JUMP),
+                };
+                set_timestamp(packet, stamped);
+            }
+        }
+    });
+    let seen = play_with(
+        vec![camera("camera", script)],
+        |options| options,
+        |seen| seen.frames.len() as u64 >= STILL + 15,
+    );
+    let seen = &seen["camera"];
+    let first = seen.frames.first().unwrap().timestamp;
+    let last = seen.frames.last().unwrap().timestamp;
+    // As long as they took to come, however busy this machine is: not the jump on top of it.
+    let passed = last - first;
+    let (least, most) = (3600 * STILL as i64, 3600 * STILL as i64 + i64::from(JUMP));
+    assert!((least..most).contains(&passed), "{passed}");
+    assert!(seen.quirks.contains_key("timestamps"), "{:?}", seen.quirks);
 }
 
 #[test]

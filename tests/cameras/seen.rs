@@ -21,6 +21,8 @@ use crate::common::{LONG, pull};
 
 /// What cameras play that have no recordings: small, and 4 s from one keyframe to the next.
 pub const CLIP: Clip = Clip::Low180p;
+/// Its frames from one keyframe to the next.
+pub const GOP: usize = 100;
 /// So many frames show that a camera plays.
 const ENOUGH: usize = 15;
 
@@ -39,7 +41,8 @@ pub struct Seen {
     /// What was forgiven, and how often.
     pub quirks: BTreeMap<&'static str, u32>,
     pub warnings: Vec<Warning>,
-    pub failures: Vec<Error>,
+    /// With when the next attempt is made.
+    pub failures: Vec<(Error, Duration)>,
 }
 
 /// An access unit.
@@ -69,15 +72,27 @@ impl Seen {
 
     /// Whether the frames are those of the clip, all of them from the first one on, each later than the one before.
     pub fn is_whole(&self) -> Result<(), String> {
-        let slice = |nal: &&[u8]| matches!(nal[0] & 31, 1 | 5);
-        let units = CLIP.access_units();
-        for (n, unit) in self.frames.iter().enumerate() {
-            let slices = units[n % units.len()].nals.iter().copied().filter(slice);
-            if !nals(&unit.data).filter(slice).eq(slices) {
+        let len = CLIP.access_units().len();
+        for (n, number) in self.numbers().into_iter().enumerate() {
+            if number != Some(n % len) {
                 return Err(format!("frame {n} is not that of the clip"));
             }
         }
         self.is_in_order()
+    }
+
+    /// Which frame of the clip each is.
+    pub fn numbers(&self) -> Vec<Option<usize>> {
+        let units = CLIP.access_units();
+        let mut next = 0;
+        let mut number = |unit: &Unit| {
+            let mut all = (next..units.len()).chain(0..next);
+            let found = all
+                .find(|&n| slices(&unit.data).eq(units[n].nals.iter().copied().filter(is_slice)));
+            next = found.map_or(0, |n| (n + 1) % units.len());
+            found
+        };
+        self.frames.iter().map(&mut number).collect()
     }
 
     /// Whether every unit is later than the one before.
@@ -90,6 +105,15 @@ impl Seen {
         }
         Ok(())
     }
+}
+
+/// The NAL units of an H.264 access unit that are no parameter sets.
+pub fn slices(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    nals(data).filter(is_slice)
+}
+
+fn is_slice(nal: &&[u8]) -> bool {
+    matches!(nal[0] & 31, 1 | 5)
 }
 
 /// Records into [`Seen`].
@@ -154,8 +178,8 @@ impl Sink for Eye {
         self.note(|seen| seen.warnings.extend(warning));
     }
 
-    fn failed(&mut self, error: &Error, _: Duration) {
-        self.note(|seen| seen.failures.push(error.clone()));
+    fn failed(&mut self, error: &Error, retry_in: Duration) {
+        self.note(|seen| seen.failures.push((error.clone(), retry_in)));
     }
 
     fn idle(&mut self) {
@@ -241,7 +265,8 @@ pub fn play_with(
 ) -> BTreeMap<String, Seen> {
     let all = pull_all(cameras, options, move |seen| done(seen) || seen.failed());
     let wrong = all.iter().filter_map(|(name, seen)| {
-        let failure = seen.failures.first().map(|error| Err(error.to_string()));
+        let failure = seen.failures.first();
+        let failure = failure.map(|(error, _)| Err(error.to_string()));
         let wrong = failure.unwrap_or_else(|| seen.is_whole()).err()?;
         Some(format!("{name}: {wrong}\n"))
     });

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rtsp_webrtc_gateway::config::{PullOptions, Transport};
-use testkit::camera::{Audio, CameraConfig, CameraServer, Exchange, Fault, Script};
+use rtsp_webrtc_gateway::error::Status;
+use rtsp_webrtc_gateway::state::WarningKind;
+use testkit::camera::{Audio, CameraConfig, CameraServer, Exchange, Fault, Script, Slot};
 use testkit::clip::Clip;
 
 use crate::common::pull;
-use crate::seen::{Seen, camera, play, play_with, pull_all, run, watch};
+use crate::seen::{GOP, Seen, camera, play, play_with, pull_all, run, watch};
 
 /// A camera whose Transport header is rewritten.
 fn says(
@@ -78,10 +80,6 @@ fn by_udp() {
             Some(format!("RTP/AVP;unicast;{}", with(client, server)))
         })
     }
-    let udp = |options: PullOptions| PullOptions {
-        transport: Transport::Udp,
-        ..options
-    };
     let cameras = vec![
         replaced("both", |client, server| format!("{client};{server}")),
         replaced("no-server-port", |client, _| client.to_owned()),
@@ -104,6 +102,158 @@ fn by_udp() {
     play_with(cameras, udp, Seen::plays);
 }
 
+fn udp(options: PullOptions) -> PullOptions {
+    PullOptions {
+        transport: Transport::Udp,
+        ..options
+    }
+}
+
+/// RTSP::Server knows UDP alone, and takes a request for anything else for a mistake.
+#[test]
+fn a_camera_that_does_not_understand_the_transport() {
+    let script = Script::new().exchange(|exchange: &mut Exchange| {
+        let by_tcp = |asked: &str| asked.contains("interleaved");
+        if exchange.asked("Transport").is_some_and(by_tcp) {
+            exchange.refuse("400 Bad Request");
+        }
+    });
+    play(vec![camera("camera", script)]);
+}
+
+/// The network lets later packets overtake: every third frame comes behind the next one, 40 ms late.
+#[test]
+fn by_udp_in_another_order() {
+    let held = Mutex::new(Vec::new());
+    let script = Script::new().slot(move |slot: &mut Slot| {
+        let mut held = held.lock().unwrap();
+        match slot.number % 3 {
+            1 => *held = std::mem::take(&mut slot.packets),
+            _ => slot.packets.append(&mut held),
+        }
+    });
+    let all = play_with(vec![camera("camera", script)], udp, |seen| {
+        seen.frames.len() >= 60
+    });
+    let seen = &all["camera"];
+    assert_eq!((seen.lost, seen.dropped), (0, 0), "{seen:?}");
+}
+
+/// What is damaged, and what depends on it, is not shown; it goes on with the next keyframe.
+#[test]
+fn by_udp_with_loss() {
+    let lost = Arc::new(Mutex::new(0));
+    let script = Script::new().slot({
+        let lost = Arc::clone(&lost);
+        let random = Mutex::new(fastrand::Rng::with_seed(3));
+        move |slot: &mut Slot| {
+            let (mut random, mut lost) = (random.lock().unwrap(), lost.lock().unwrap());
+            slot.packets.retain(|_| {
+                // 1 %, but not of what begins.
+                let lose = slot.number >= 20 && random.u8(..100) == 0;
+                *lost += u32::from(lose);
+                !lose
+            });
+        }
+    });
+    let begins_again = |seen: &Seen| {
+        let last = seen.numbers().last().copied().flatten();
+        last.is_some_and(|last| last % GOP == 0)
+    };
+    let warned = |seen: &Seen| {
+        let mut warnings = seen.warnings.iter();
+        warnings.any(|warning| warning.kind == WarningKind::Damaged)
+    };
+    let done = move |seen: &Seen| seen.dropped > 0 && warned(seen) && begins_again(seen);
+    let mut all = pull_all(vec![camera("camera", script)], udp, move |seen| {
+        done(seen) || seen.failed()
+    });
+    let seen = all.remove("camera").unwrap();
+    assert!(!seen.failed(), "{:?}", seen.failures);
+    assert!(seen.lost > 0 && seen.lost <= *lost.lock().unwrap());
+    assert_eq!(seen.is_in_order(), Ok(()));
+    let mut expected = 0;
+    for number in seen.numbers() {
+        let number = number.expect("a frame of the clip, whole");
+        assert!(
+            number == expected || number % GOP == 0,
+            "{number} behind {expected}"
+        );
+        expected = number + 1;
+    }
+}
+
+/// 302 in place of the description, and a REDIRECT while it plays.
+#[test]
+fn redirects() {
+    let moved = Script::new().exchange(|exchange: &mut Exchange| {
+        if exchange.method == "DESCRIBE" {
+            exchange.refuse("302 Moved Temporarily");
+            exchange.set("Location", "/other");
+        }
+    });
+    let moves = Script::new().slot(|slot: &mut Slot| {
+        if slot.number == 5 {
+            slot.after = b"REDIRECT * RTSP/1.0\r\nCSeq: 1\r\nLocation: /other\r\n\r\n".to_vec();
+        }
+    });
+    let cameras = vec![
+        camera("moved", moved),
+        camera("moves", moves),
+        camera("other", Script::new()),
+    ];
+    let all = pull_all(
+        cameras,
+        |options| options,
+        |seen| seen.frames.len() >= 30 || seen.failed(),
+    );
+    for (name, seen) in &all {
+        assert!(!seen.failed(), "{name}: {:?}", seen.failures);
+        let numbers = seen.numbers();
+        // The other begins from its first frame on.
+        let before = numbers.iter().take_while(|number| number.is_some()).count();
+        assert_eq!(before, numbers.len(), "{name}: {numbers:?}");
+        let begins = numbers.iter().filter(|number| **number == Some(0)).count();
+        assert_eq!(begins, if name == "moves" { 2 } else { 1 }, "{numbers:?}");
+    }
+}
+
+/// It restarts its encoder, or the network hiccuped: the next attempt comes at once.
+#[test]
+fn a_camera_that_hangs_up_while_it_plays() {
+    fn hangs_up(name: &str, says: &'static [u8], hang_up: bool) -> CameraConfig {
+        let script = Script::new().slot(move |slot: &mut Slot| {
+            if slot.number == 20 && slot.connection == 1 {
+                slot.after = says.to_vec();
+                slot.hang_up = hang_up;
+            }
+        });
+        camera(name, script)
+    }
+    let teardown = b"TEARDOWN * RTSP/1.0\r\nCSeq: 1\r\n\r\n";
+    let cameras = vec![
+        hangs_up("fin", b"", true),
+        hangs_up("teardown", teardown, false),
+        hangs_up("teardown-and-fin", teardown, true),
+        hangs_up("within-a-frame", b"$\0\x05\xb4\x80", true),
+    ];
+    let all = pull_all(cameras, |options| options, |seen| seen.frames.len() >= 40);
+    for (name, seen) in &all {
+        let [(error, retry_in)] = &seen.failures[..] else {
+            panic!("{name}: {:?}", seen.failures);
+        };
+        assert_eq!(error.status(), Status::Connect, "{name}: {error}");
+        assert!(
+            *retry_in <= Duration::from_millis(200),
+            "{name}: {retry_in:?}"
+        );
+        // From the first frame on, on each connection.
+        let numbers = seen.numbers();
+        let begins = numbers.iter().filter(|number| **number == Some(0));
+        assert_eq!(begins.count(), 2, "{name}: {numbers:?}");
+    }
+}
+
 #[test]
 fn the_sound_may_be_refused() {
     for status in [
@@ -116,8 +266,23 @@ fn the_sound_may_be_refused() {
                 exchange.refuse(status);
             }
         });
-        play(vec![camera("camera", script).audio(Some(Audio::Pcmu))]);
+        let all = play(vec![camera("camera", script).audio(Some(Audio::Pcmu))]);
+        assert_eq!(
+            warnings(&all["camera"]),
+            [
+                "it refuses the request for its sound (SETUP): switch the audio of the camera off and on, \
+                 or check that this user may hear it"
+            ]
+        );
     }
+}
+
+/// All of them are about the sound.
+fn warnings(seen: &Seen) -> Vec<&str> {
+    let mut warnings = seen.warnings.iter();
+    assert!(warnings.all(|warning| warning.kind == WarningKind::Audio));
+    let warnings = seen.warnings.iter();
+    warnings.map(|warning| &*warning.message).collect()
 }
 
 /// Some send nothing unless everything that they describe is set up.
@@ -136,7 +301,12 @@ fn what_is_not_used_is_set_up_all_the_same() {
                 }
             }
         });
-    play(vec![camera("camera", script).audio(Some(Audio::Pcmu))]);
+    let all = play(vec![camera("camera", script).audio(Some(Audio::Pcmu))]);
+    // Nor is it a secret why nothing is heard of it.
+    assert_eq!(
+        warnings(&all["camera"]),
+        ["its sound is G729, which is not supported: set the camera to G.711 or Opus"]
+    );
 }
 
 /// Those that start an encoder or another connection first take some seconds from PLAY to the first packet.
@@ -269,6 +439,11 @@ fn what_is_not_answered_is_asked_in_another_way() {
             name == "wants-options-first",
             "{name}"
         );
+        let unanswered = name.ends_with("about-the-sound") || name.ends_with("on-the-sound");
+        let said = warnings(seen)
+            .iter()
+            .any(|said| said.starts_with("it does not answer the request for its sound"));
+        assert_eq!(said, unanswered, "{name}: {:?}", seen.warnings);
     }
 }
 
