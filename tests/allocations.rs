@@ -1,8 +1,14 @@
 //! In steady state a picture goes out to any number of viewers without a single allocation.
 #![allow(unsafe_code)] // a global allocator
 
-#[path = "scenarios/world.rs"]
+#[path = "scenarios/hostile.rs"]
 #[allow(dead_code)] // a scenario uses more of it
+mod hostile;
+#[path = "scenarios/pulled.rs"]
+#[allow(dead_code)] // as above
+mod pulled;
+#[path = "scenarios/world.rs"]
+#[allow(dead_code)] // as above
 mod world;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -494,6 +500,36 @@ fn a_rebind_storm_leaves_no_memory_behind_whatever_the_phase_of_the_cameras() {
         assert!(
             stormy < calm + LEFT_BEHIND,
             "{stormy} after {calm} bytes, {phase} ms"
+        );
+    }
+}
+
+/// Bytes that a worker has beside what it had before, at most, in the first and in the second half of an attack.
+fn kept(attack: hostile::Attack) -> [isize; 2] {
+    let before = LIVE.get();
+    let mut worker = hostile::Worker::new(Some(attack), 64 << 10);
+    [0, 1].map(|_| {
+        let mut most = 0;
+        for _ in 0..50 {
+            worker.run(Duration::from_millis(10));
+            // These are the test's.
+            worker.forget();
+            most = most.max(LIVE.get() - before);
+        }
+        most
+    })
+}
+
+/// A frame may have 8 MiB, and what it is assembled in grows by doubling; a message has much less.
+#[test]
+fn hostile_cameras_take_a_bounded_part_of_the_memory() {
+    for attack in hostile::attacks() {
+        let name = attack.name;
+        let [first, second] = kept(attack);
+        assert!(first < 24 << 20, "{name}: {first}");
+        assert!(
+            second <= first + (256 << 10),
+            "{name}: {second} behind {first}"
         );
     }
 }
