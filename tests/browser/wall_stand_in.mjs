@@ -14,6 +14,9 @@ function standIn(cameras) {
     slots: new Map(), // by mid: {kind, sender, stream, paused, ...}
     refuse: new Map(), // by camera: what to answer
     states: new Map(), // by camera: {state, reason}
+    draws: true, // cameras send frames
+    tells: true, // what slots show, unasked
+    kept: null, // messages of the data channel that next() is to answer, if it is an array
   });
 
   function track(camera) {
@@ -24,6 +27,9 @@ function standIn(cameras) {
       const context = canvas.getContext("2d");
       let tick = 0;
       setInterval(() => {
+        if (!stand.draws) {
+          return;
+        }
         context.fillStyle = `rgb(${cameras[camera].join(",")})`;
         context.fillRect(0, 0, 160, 90);
         context.fillStyle = "#fff";
@@ -49,7 +55,7 @@ function standIn(cameras) {
     const { stream } = slot;
     Object.assign(slot, asked);
     show(slot);
-    if (slot.stream !== stream) {
+    if (slot.stream !== stream && stand.tells) {
       queueMicrotask(() => stand.notice(slot));
     }
     return { slot: asked.slot, stream: slot.stream };
@@ -61,10 +67,11 @@ function standIn(cameras) {
     return JSON.stringify({ id: request.id, slots: request.slots.map(bind) });
   };
 
+  // rtp: the timestamp that each begins with, if it is known.
   stand.notice = (...slots) => {
     if (stand.channel?.readyState === "open") {
-      const told = slots.map(({ slot, kind, stream }) => ({
-        slot, kind, stream,
+      const told = slots.map(({ slot, kind, stream, rtp }) => ({
+        slot, kind, stream, rtp, unix_ms: Date.now(),
         ...(stream ? (stand.states.get(stream) ?? { state: "live", reason: "" }) : { state: "none", reason: "" }),
         variant: stream, detail: "all_frames", width: 160, height: 90,
       }));
@@ -83,9 +90,9 @@ function standIn(cameras) {
       stand.channel = channel;
       const open = () => stand.notice(...stand.slots.values());
       channel.readyState === "open" ? open() : (channel.onopen = open);
-      channel.onmessage = ({ data }) => {
-        channel.send(stand.message(data, `${channel.label} ${channel.protocol}`));
-      };
+      const answer = (data) => channel.send(stand.message(data, `${channel.label} ${channel.protocol}`));
+      channel.onmessage = ({ data }) => (stand.kept ? stand.kept.push(data) : answer(data));
+      stand.next = () => answer(stand.kept.shift());
     };
     await pc.setRemoteDescription({ type: "offer", sdp });
     let place = 0;

@@ -695,7 +695,7 @@ class Tile {
   #step = 0; // of the patrol
   #video = null;
   #coming = null; // the video that takes its place with its first picture
-  #of = null; // the camera whose picture is seen
+  #of = null; // the camera whose picture is seen; undefined: that is not known
   #asked = 0; // when the camera was asked for
   #from = null; // the RTP timestamp of its first frame; null: not known yet; undefined: any frame is
   #looking = null; // the video whose next frame is waited for
@@ -770,7 +770,7 @@ class Tile {
     if (camera === null) {
       this.clear();
     }
-    this.#show();
+    this.look(); // its first frame may come before the word of it
   }
 
   measure(width, height) {
@@ -782,12 +782,16 @@ class Tile {
   }
 
   pause(paused) {
-    if (this.paused && !paused) {
+    const goesOn = this.paused && !paused;
+    if (goesOn) {
       this.#last = performance.now();
     }
     this.paused = paused;
     this.root.toggleAttribute("data-heard", this.heard);
     this.root.toggleAttribute("data-paused", paused);
+    if (goesOn) {
+      this.look();
+    }
   }
 
   // inTurn: Tab leads to it, and from it to its link.
@@ -867,6 +871,15 @@ class Tile {
   #expect() {
     this.#asked = performance.now();
     this.#from = null;
+  }
+
+  // Its camera is asked for: also if it was the one before, another may have been seen meanwhile.
+  rebound() {
+    if (this.#of === this.camera) {
+      this.#of = undefined;
+      this.#from = null;
+      this.look();
+    }
   }
 
   // Nothing is seen.
@@ -1137,7 +1150,11 @@ class OneConnection {
         slot.tile = tile; // which was made after the connection
         tile.renew(new MediaStream([slot.transceiver.receiver.track]));
       }
-      changes.push(slot.change(id, tile ? needs(tile) : { stream: null }));
+      const change = slot.change(id, tile ? needs(tile) : { stream: null });
+      if (change?.stream) {
+        tile.rebound();
+      }
+      changes.push(change);
     }
     changes.push(link.sound?.change(id, { stream: this.#wall.heard()?.camera ?? null }));
     const slots = changes.filter(Boolean);
@@ -1215,6 +1232,7 @@ class OneConnection {
   }
 
   #replied(link, slot, id, said) {
+    slot.replied(id, said);
     if (slot.pending !== id) {
       return;
     }
@@ -1237,8 +1255,11 @@ class OneConnection {
   }
 
   #noticed(slot, said) {
-    const stream = said.stream ?? null;
     slot.said = said;
+    if (slot.before !== null) {
+      return; // it is of what was bound before, even where that is wanted again
+    }
+    const stream = said.stream ?? null;
     if (slot.pending === null) {
       slot.sent.stream = stream; // what is so; what is wanted instead is asked for
     }
@@ -1280,6 +1301,7 @@ class Slot {
   sent = { stream: null };
   said = null; // what the gateway said of it last
   pending = null; // the message that binds it and is not answered yet
+  before = null; // an earlier one that is not answered either
   again = 0; // when what was refused is asked for again; 0: nothing was
   #wanted = null; // the camera
   #wait = REFUSED_MS;
@@ -1306,9 +1328,20 @@ class Slot {
     const change = Object.fromEntries(changed);
     Object.assign(this.sent, change);
     if ("stream" in change) {
+      this.before = this.pending;
       this.pending = id;
     }
     return { slot: this.transceiver.mid, ...change };
+  }
+
+  // The answer to a message.
+  replied(id, { stream, status }) {
+    if (id >= this.before) {
+      this.before = null;
+    }
+    if (status === undefined && stream !== this.said?.stream) {
+      this.said = null; // that was before
+    }
   }
 
   // The message did not arrive.
