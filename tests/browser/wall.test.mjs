@@ -105,6 +105,69 @@ test("other cameras come in place, tiles change places, patrols go on: one conne
   assert.equal(await page.evaluate(() => window.connections.length), 1);
 });
 
+// Runs in the page: whether a tile that has shown a picture has none, looked at with each frame of the page. Counts in
+// window.looked.
+function watchForBlack() {
+  const canvas = document.createElement("canvas");
+  canvas.width = 16;
+  canvas.height = 9;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const had = new Set();
+  window.looked = { looks: 0, black: [] };
+  const isBlack = (tile) => {
+    const video = [...tile.querySelectorAll(".wall-video:not(.wall-unseen)")].at(-1);
+    if (!video || video.readyState < video.HAVE_CURRENT_DATA) {
+      return true;
+    }
+    context.clearRect(0, 0, 16, 9);
+    context.drawImage(video, 0, 0, 16, 9);
+    return context.getImageData(0, 0, 16, 9).data.every((value, i) => i % 4 === 3 || value < 16);
+  };
+  const look = () => {
+    for (const tile of document.querySelectorAll(".wall-tile")) {
+      if (tile.dataset.state === "empty") {
+        had.delete(tile);
+      } else if (tile.offsetWidth > 0 && had.has(tile)) {
+        window.looked.looks += 1;
+        if (isBlack(tile)) {
+          window.looked.black.push(tile.getAttribute("aria-label"));
+        }
+      } else if (tile.dataset.state === "live" && !tile.hasAttribute("data-stale")) {
+        had.add(tile);
+      }
+    }
+    requestAnimationFrame(look);
+  };
+  look();
+}
+
+test("no tile is black while another camera comes: by layout, patrol, hand, and large", PATIENCE, async (t) => {
+  const page = await open(t, "#layout=9&tiles=" + NAMES.slice(0, 9).join(","));
+  await playing(page, 9);
+  await page.evaluate(watchForBlack);
+  const go = async (hash, count) => {
+    await page.evaluate((hash) => (location.hash = hash), hash);
+    await playing(page, count);
+  };
+  await go("layout=4&tiles=" + NAMES.slice(20, 29).join(","), 4);
+  await go("layout=1+5&tiles=" + NAMES.slice(9, 18).join(","), 6);
+  await go("layout=9&tiles=" + NAMES.slice(30, 39).join(","), 9);
+  await page.locator(".wall-tile").nth(4).click();
+  await playing(page, 1);
+  await page.keyboard.press("Escape");
+  await playing(page, 9);
+  await page.evaluate((names) => (location.hash = "layout=9&tiles=" + names), NAMES.slice(0, 9).map((name, i) => `${name}+${NAMES[20 + i]}+${NAMES[40 + i]}@1`).join(","));
+  for (const camera of ["cam21", "cam41", "cam1", "cam21"]) {
+    await waitUntil(camera, LONG_MS, async () => (await names(page))[0] === camera);
+  }
+  await page.locator("#patrol").click();
+  await playing(page, 9);
+  const { looks, black } = await page.evaluate(() => window.looked);
+  assert.ok(looks > 100, `${looks}`);
+  assert.deepEqual(black, [], `${looks} looks`);
+  await sessions(1);
+});
+
 test("a large tile gets the main stream, a small one its substream, the rest is paused", PATIENCE, async (t) => {
   const both = await startCameras(2, "--clip", "high360p,low180p");
   t.after(() => both.stop());
