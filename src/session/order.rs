@@ -8,7 +8,7 @@ use std::iter;
 use std::time::Instant;
 
 use super::io::{Io, Tracks, Transmit};
-use super::leg::{Leg, Turn};
+use super::leg::{Burst, Leg, Turn};
 use super::transport::Egress;
 use super::{Session, earliest};
 use crate::media::MediaKind;
@@ -101,24 +101,30 @@ impl Pass {
         }
     }
 
-    /// Lets the legs that have yielded go on. While pictures of others wait, they wait with them.
+    /// Lets the legs that have yielded go on. While pictures of others wait, they wait with them, and then for a moment in
+    /// which the viewer can show all of them.
     fn catch_up<T: Transmit>(
         &mut self,
         legs: &mut [Leg],
         order: &Order,
+        burst: &mut Burst,
         tracks: &dyn Tracks,
         egress: &mut Egress<'_, T>,
     ) {
         // What is live and waits for something else takes turns with them.
         let has_picture = |leg: &&Leg| leg.is_joining() || leg.is_amid_picture(tracks);
         let pictures = legs.iter().filter(|leg| !leg.yields()).filter(has_picture);
-        let pictures = pictures.filter_map(Leg::due).min();
+        let mut until = pictures.filter_map(Leg::due).min();
+        if until.is_none() && self.turn.may_rest() {
+            let pictures = legs.iter().filter(|leg| leg.yields()).count();
+            until = burst.rest(pictures, egress.now());
+        }
         self.turn.pictures_have_left();
         for place in order.places(legs.len()) {
             let Some(leg) = legs.get_mut(place).filter(|leg| leg.yields()) else {
                 continue;
             };
-            match pictures {
+            match until {
                 Some(at) => leg.wait_until(at),
                 None => self.pump(place, leg, tracks, egress),
             }
@@ -165,7 +171,8 @@ impl Session {
             self.order.places(legs).for_each(visit);
         }
         if pass.turn.has_yielded() {
-            pass.catch_up(&mut self.legs, &self.order, tracks, &mut egress);
+            let burst = &mut self.burst;
+            pass.catch_up(&mut self.legs, &self.order, burst, tracks, &mut egress);
         }
         self.burst.leave(pass.turn.burst_left());
         self.news |= pass.changed;

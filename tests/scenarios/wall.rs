@@ -102,7 +102,8 @@ fn sixty_four_slots_of_several_streams_play() {
     for i in 0..64 {
         let mid = format!("v{i}");
         assert_goes_on(&world, &mid, &[streams[i % 10]]);
-        assert!(got(&world, &mid).len() > 70, "slot {i}");
+        // What it begins with may be older than the next keyframe, with which it goes on.
+        assert!(got(&world, &mid).len() > 60, "slot {i}");
         let ssrc = world.slot(&mid).ssrc();
         let reports = world.viewer.sender_reports.iter();
         let reports = reports.filter(|&&(_, of, _, _)| of == ssrc).count();

@@ -22,6 +22,12 @@ const RUN_COST: usize = 4;
 /// of a wall begin with is thousands, and browsers' sockets hold some 90 of them (Linux's 208 KiB).
 const BURST: usize = 32;
 const PAUSE: Duration = Duration::from_millis(1);
+/// For so long, for each picture that left with others, waits what follows on such a path: a browser that has to decode
+/// hundreds of frames first shows the pictures late.
+const SHOWN: Duration = Duration::from_millis(4);
+const LONGEST_REST: Duration = Duration::from_millis(100);
+/// What follows has its time before others begin and are waited for.
+const REST_AGAIN: Duration = Duration::from_secs(2);
 /// For so long after a loss that counts for live frames, too: those of many cameras may come at once, again and again.
 const CAREFUL: Duration = Duration::from_secs(60);
 
@@ -37,6 +43,8 @@ pub struct Turn {
     pictures: bool,
     /// One has.
     yielded: bool,
+    /// It is not paced.
+    rests: bool,
 }
 
 impl Turn {
@@ -48,6 +56,7 @@ impl Turn {
             careful: false,
             pictures: false,
             yielded: false,
+            rests: false,
         }
     }
 
@@ -84,6 +93,11 @@ impl Turn {
         self.yielded
     }
 
+    /// Whether one has that nothing paces.
+    pub fn may_rest(&self) -> bool {
+        self.rests
+    }
+
     /// No leg yields any more.
     pub fn pictures_have_left(&mut self) {
         self.pictures = false;
@@ -97,9 +111,22 @@ pub struct Burst {
     left: usize,
     /// When the viewer last said that it misses packets: by asking for them, or in a report where it may not ask.
     lost: Option<Instant>,
+    /// When the legs whose pictures have left go on.
+    rests_until: Option<Instant>,
 }
 
 impl Burst {
+    /// The pictures of so many legs have left. When they go on, if not now.
+    pub fn rest(&mut self, pictures: usize, now: Instant) -> Option<Instant> {
+        let rested = self.rests_until.filter(|&until| now < until + REST_AGAIN);
+        let until = rested.or_else(|| {
+            let rest = (SHOWN * pictures as u32).min(LONGEST_REST);
+            self.rests_until = (pictures > 1).then(|| now + rest);
+            self.rests_until
+        });
+        until.filter(|&until| until > now)
+    }
+
     /// The viewer says that it misses packets.
     pub fn note_loss(&mut self, now: Instant) {
         self.lost = Some(now);
@@ -176,6 +203,7 @@ impl Leg {
             let begins = turn.pictures && self.is_joining();
             if begins && cursor == unit.start && !is_keyframe(ring, cursor) {
                 (turn.yielded, self.yields) = (true, true);
+                turn.rests |= unpaced;
                 return Some(egress.now());
             }
             let live = !behind && !self.is_joining();
