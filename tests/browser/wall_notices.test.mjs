@@ -87,7 +87,7 @@ test("the picture comes before the word of it: it is nobody's until then", async
   await live(page, [0]);
   assert.deepEqual(await shown(page), ["blue"]);
   assert.ok(!(await isStale(page)));
-  const other = await page.evaluate(() => window.told.filter(({ type, place, state }) => type === "tile" && place === 1 && state !== "live"));
+  const other = await page.evaluate(() => window.told.filter(({ type, place }) => type === "shown" && place === 1));
   assert.deepEqual(other, [], "the other tile does not notice");
 });
 
