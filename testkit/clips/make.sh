@@ -80,6 +80,12 @@ encode cra180p "testsrc2=s=640x360:r=25" 25 75 -s 320x180 \
     -x265-params "keyint=24:min-keyint=24:scenecut=0:open-gop=1:bframes=2:b-adapt=0:b-pyramid=0:info=0:repeat-headers=1:pools=none:frame-threads=1:log-level=none" \
     -f hevc cra180p.h265
 
+# 3840x2160, five a second: little to store and to decode, since nothing but the number changes.
+encode still2160p "smptehdbars=s=3840x2160:r=5" 5 10 \
+    -c:v libx264 -profile:v high -preset slower -threads 1 -crf 30 \
+    -x264-params "keyint=5:min-keyint=5:scenecut=0:open-gop=0:bframes=0:aud=0:ref=1" \
+    -bsf:v filter_units=remove_types=6 -f h264 still2160p.h264
+
 # beep FILE OPTIONS: 440 Hz for 200 ms at every full second.
 beep() {
     file=$1

@@ -1,11 +1,12 @@
-//! Tracks for simulated cameras, made by `clips/make.sh`: other codecs than [`Clip`](crate::clip::Clip) has, and H.264 and
-//! H.265 that browsers do not show as it is. 25 frames per second, and a 440 Hz beep of 200 ms at every full second.
+//! Tracks for simulated cameras, made by `clips/make.sh`: other codecs than [`Clip`] has, H.264 and H.265 that browsers do
+//! not show as it is, and other sizes. 25 frames per second unless they say otherwise, and a 440 Hz beep of 200 ms at every
+//! full second.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::camera::{Payloads, Recording, packetize};
-use crate::clip::{AccessUnit, access_units, nals};
+use crate::clip::{AccessUnit, Clip, access_units, nals};
 use crate::samples::{Sample, h265_nals};
 
 const FRAME_RATE: u32 = 25;
@@ -17,11 +18,13 @@ const MAX_PAYLOAD: usize = 1400;
 pub type Make = fn() -> Recording;
 
 /// Names of the recordings, for the command line.
-pub const ALL: [(&str, Make); 12] = [
+pub const ALL: [(&str, Make); 14] = [
     ("b-frames", b_frames),
     ("b-pyramid", b_pyramid),
     ("open-gops", open_gops),
     ("intra-refresh", intra_refresh),
+    ("two-sizes", two_sizes),
+    ("2160p", still_2160p),
     ("h265", h265),
     ("h265-open-gops", h265_open_gops),
     ("av1", av1),
@@ -35,30 +38,43 @@ pub const ALL: [(&str, Make); 12] = [
 /// H.264 of 320x180 with two B frames between two others. A keyframe every 25 of 75 frames.
 pub fn b_frames() -> Recording {
     let units = access_units(include_bytes!("../clips/bframes180p.h264"));
-    h264(&units, &displayed(25, 1, &[2, 0, 1]))
+    h264(&units, FRAME_RATE, &displayed(25, 1, &[2, 0, 1]))
 }
 
 /// The same with three, the middle one of which is a reference.
 pub fn b_pyramid() -> Recording {
     let units = access_units(include_bytes!("../clips/pyramid180p.h264"));
-    h264(&units, &displayed(25, 1, &[3, 1, 0, 2]))
+    h264(&units, FRAME_RATE, &displayed(25, 1, &[3, 1, 0, 2]))
 }
 
 /// H.264 of 320x180 without any IDR frame: open GOPs of 24 frames, each of which begins with an I frame, a recovery point,
 /// and two B frames that refer to what was before.
 pub fn open_gops() -> Recording {
     let units = access_units(include_bytes!("../clips/opengop180p.h264"));
-    h264(&units[22..70], &displayed(24, 0, &[2, 0, 1]))
+    h264(&units[22..70], FRAME_RATE, &displayed(24, 0, &[2, 0, 1]))
 }
 
 /// H.264 of 320x180 without any IDR or I frame: a recovery point every 25 frames, and a column of intra macroblocks that moves.
 pub fn intra_refresh() -> Recording {
     let units = access_units(include_bytes!("../clips/refresh180p.h264"));
-    h264(&units[25..75], &[])
+    h264(&units[25..75], FRAME_RATE, &[])
+}
+
+/// H.264 of a camera whose settings are changed: two seconds of 640x360, then two of 320x180, and so on.
+pub fn two_sizes() -> Recording {
+    let [large, small] = [Clip::Baseline360p, Clip::Low180p].map(Clip::access_units);
+    let units = [&large[..50], &small[..50]].concat();
+    h264(&units, FRAME_RATE, &[])
+}
+
+/// H.264 of 3840x2160 that stands still but for its number, five frames per second. A keyframe every 5 of 10 frames.
+pub fn still_2160p() -> Recording {
+    let units = access_units(include_bytes!("../clips/still2160p.h264"));
+    h264(&units, 5, &[])
 }
 
 /// H.264 of `unit`s that are displayed in the order in which they are sent, or `later` than that, in ticks.
-fn h264(units: &[AccessUnit], later: &[u32]) -> Recording {
+fn h264(units: &[AccessUnit], frame_rate: u32, later: &[u32]) -> Recording {
     let sets = units[0].nals[..2].iter().map(|set| STANDARD.encode(set));
     let sets: Vec<String> = sets.collect();
     let fmtp = format!(
@@ -73,7 +89,7 @@ fn h264(units: &[AccessUnit], later: &[u32]) -> Recording {
         let later = later.get(i % later.len().max(1)).copied().unwrap_or(0);
         Payloads { later, payloads }
     });
-    Recording::video("H264", &fmtp, FRAME_RATE, slots.collect())
+    Recording::video("H264", &fmtp, frame_rate, slots.collect())
 }
 
 /// How much later than it is sent each frame of a GOP is displayed, in ticks. Behind the first `alone` come groups; `order`
@@ -302,6 +318,8 @@ mod tests {
             (b_pyramid(), 75),
             (open_gops(), 48),
             (intra_refresh(), 50),
+            (two_sizes(), 100),
+            (still_2160p(), 10),
             (h265(), 50),
             (h265_open_gops(), 48),
             (av1(), 50),

@@ -21,7 +21,7 @@ Options:
   --clip NAME,...                what the cameras play, each the next one in turn
                                  [main720p,baseline360p,high360p,main480p]; low180p is a substream of high360p
   --recordings NAME[+NAME],...   more cameras with these tracks, each named by them: b-frames, b-pyramid, open-gops,
-                                 intra-refresh, h265, h265-open-gops, av1, opus, aac, latm, g726, l16
+                                 intra-refresh, two-sizes, 2160p, h265, h265-open-gops, av1, opus, aac, latm, g726, l16
   --auth basic|digest:USER:PASS  what every camera asks for [nothing]
   --no-audio                     no PCMU audio track
   --udp-ok                       accept UDP besides interleaved TCP
