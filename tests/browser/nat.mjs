@@ -1,5 +1,6 @@
 // A NAT between a browser and the gateway, in user space: what the browser sends to it goes on from a port of its
-// own, which changes whenever the test wants. Both ends see what they see of a router that forgets a mapping.
+// own, which changes, or becomes another viewer's, whenever the test wants. Both ends see what they see of a router that
+// forgets a mapping.
 
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
@@ -67,6 +68,33 @@ function dtlsIn(datagram, kind) {
   return kind === "check" || kind === "answer" ? messagesOf(carriedBy(datagram)) : [];
 }
 
+// Runs in a page before its scripts: the gateway is found at this port of this machine, and nowhere else.
+export function throughNat(port) {
+  const { setRemoteDescription } = RTCPeerConnection.prototype;
+  RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+    const lines = sdp.split("\r\n");
+    const isCandidate = (line) => line.startsWith("a=candidate:");
+    const others = lines.filter((line) => !isCandidate(line));
+    others.splice(lines.findIndex(isCandidate), 0, `a=candidate:1 1 udp 2130706431 127.0.0.1 ${port} typ host`);
+    return setRemoteDescription.call(this, { type, sdp: others.join("\r\n") });
+  };
+}
+
+// The gateway's port for media, as an answer of this endpoint tells it to a page.
+export async function mediaPort(page, endpoint) {
+  return page.evaluate(async (endpoint) => {
+    const connection = new RTCPeerConnection();
+    connection.addTransceiver("video", { direction: "recvonly" });
+    const { sdp } = await connection.createOffer();
+    const headers = { "Content-Type": "application/sdp" };
+    const response = await fetch(endpoint, { method: "POST", headers, body: sdp });
+    const answer = await response.text();
+    connection.close();
+    await fetch(new URL(response.headers.get("Location"), response.url), { method: "DELETE" });
+    return Number(answer.match(/^a=candidate:\S+ 1 udp \d+ \S+ (\d+) typ host/m)[1]);
+  }, endpoint);
+}
+
 export class Nat {
   // What came here since the last change: {at, out, kind, messages}, and when it went on, as left. Times are of
   // performance.now(); messages are those of DTLS, also where a message of STUN carries it.
@@ -76,7 +104,8 @@ export class Nat {
   #server;
   #delayMs;
   #mappings = new Map(); // from the browser's port to the socket outside
-  #ports = new Map(); // of the sockets outside
+  #gone = new Set(); // ports of browsers that are gone without a word
+  #free = []; // the sockets outside that were theirs
 
   // delayMs: how long everything is on its way, in either direction.
   static async start(serverPort, delayMs = 0) {
@@ -94,12 +123,17 @@ export class Nat {
   async #mapping(port) {
     if (!this.#mappings.has(port)) {
       // A promise: datagrams that come meanwhile need no mapping of their own.
-      this.#mappings.set(port, bind((datagram) => this.#comesIn(datagram, port)));
+      this.#mappings.set(port, this.#map((datagram) => this.#comesIn(datagram, port)));
     }
     return this.#mappings.get(port);
   }
 
+  async #map(onMessage) {
+    return this.#free.shift()?.on("message", onMessage) ?? bind(onMessage);
+  }
+
   async #goesOut(datagram, port) {
+    if (this.#gone.has(port)) return;
     const outside = await this.#mapping(port);
     this.#pass(true, datagram, () => outside.send(datagram, this.#server, LOOPBACK, () => {}));
   }
@@ -134,7 +168,19 @@ export class Nat {
     for (const outside of old) (await outside).close();
   }
 
+  // Whoever is behind it is gone without a word. Who comes next is given the ports that were theirs, which are returned; the
+  // gateway still sends there.
+  async reuse() {
+    for (const [port, outside] of this.#mappings) {
+      this.#gone.add(port);
+      this.#free.push((await outside).removeAllListeners("message"));
+    }
+    this.#mappings.clear();
+    return this.#free.map((outside) => outside.address().port);
+  }
+
   async stop() {
+    for (const outside of this.#free.splice(0)) outside.close();
     await this.rebind();
     this.#inside.close();
   }

@@ -1,57 +1,29 @@
-// A NAT gives a viewer another port while it watches: the media follows, and the page notices nothing.
+// A NAT gives a viewer another port while it watches: the media follows, and the page notices nothing. Or it gives the port of
+// a viewer that is gone to the next one.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 
-import {
-  LONG_MS,
-  launchBrowser,
-  openPage,
-  pictures,
-  startCameras,
-  startGateway,
-  waitUntil,
-  waitUntilLive,
-  waitUntilPlaying,
-} from "./helpers.mjs";
-import { Nat } from "./nat.mjs";
+import { launch } from "./both_browsers.mjs";
+import { LONG_MS, startCameras, startGateway, waitUntil, waitUntilLive } from "./helpers.mjs";
+import { Nat, mediaPort, throughNat } from "./nat.mjs";
 
 const REBINDINGS = 6;
 
 let cameras;
 let gateway;
-let browser;
 
 before(async () => {
   cameras = await startCameras(1, "--clip", "baseline360p");
-  gateway = await startGateway({ door: cameras.urls[0] });
-  browser = await launchBrowser();
+  // A stream for each browser, to tell their sessions apart.
+  gateway = await startGateway(Object.fromEntries(Object.keys(launch).map((name) => [name, cameras.urls[0]])));
   await waitUntilLive(gateway);
 });
 
 after(async () => {
-  await browser?.close();
   await gateway?.stop();
   await cameras?.stop();
 });
-
-// The page finds no other way to the gateway than through a NAT.
-async function behindNat(page, t) {
-  let nat;
-  t.after(() => nat?.stop());
-  await page.route("**/whep", async (route) => {
-    const response = await route.fetch();
-    const lines = (await response.text()).split("\r\n");
-    const candidate = /^(a=candidate:\S+ 1 udp \d+) \S+ (\d+) typ host/;
-    const [, , port] = lines.map((line) => line.match(candidate)).find(Boolean);
-    nat = await Nat.start(Number(port));
-    const others = lines.filter((line) => !line.startsWith("a=candidate:"));
-    const at = lines.findIndex((line) => line.startsWith("a=candidate:"));
-    others.splice(at, 0, `a=candidate:1 1 udp 2130706431 127.0.0.1 ${nat.port} typ host`);
-    await route.fulfill({ response, body: others.join("\r\n") });
-  });
-  return () => nat;
-}
 
 // Counts every change of a connection's state from now on.
 async function countChanges(page) {
@@ -64,36 +36,98 @@ async function countChanges(page) {
   });
 }
 
-test("media follows a viewer whose NAT gives it another port", async (t) => {
-  const page = await openPage(browser, t);
-  const nat = await behindNat(page, t);
-  await page.goto(`${gateway.url}door`);
-  await waitUntilPlaying(page, 50);
-  await countChanges(page);
-  const [before] = await gateway.get("api/sessions");
-  let followed = 0; // without a check of the browser's
-  for (let i = 0; i < REBINDINGS; i++) {
-    const shown = await pictures(page);
-    const start = performance.now();
-    await nat().rebind();
-    const media = ({ out, kind }) => !out && kind === "media";
-    await waitUntil("media comes to the new port", LONG_MS, () => nat().passed.some(media));
-    const gap = performance.now() - start;
-    const { passed } = nat();
-    const till = passed.slice(0, passed.findIndex(media));
-    const asked = till.some(({ out, kind }) => out && kind === "check");
-    // The gateway believes no report: it asks the new address first.
-    assert.ok(till.some(({ out, kind }) => !out && kind === "check"), JSON.stringify(till));
-    assert.ok(till.some(({ out, kind }) => out && kind === "answer"), JSON.stringify(till));
-    followed += asked ? 0 : 1;
-    t.diagnostic(`media after ${gap.toFixed(0)} ms, ${asked ? "with a check of the browser's" : "by a report"}`);
-    await waitUntil("pictures go on", LONG_MS, async () => (await pictures(page)) > shown + 30);
+// How many pictures the page's newest connection has had so far.
+async function pictures(page) {
+  return page.evaluate(async () => {
+    const reports = (await window.connections.at(-1)?.getStats()) ?? [];
+    return [...reports.values()].find(({ type, kind }) => type === "inbound-rtp" && kind === "video")?.framesDecoded ?? 0;
+  });
+}
+
+async function goesOn(page) {
+  const shown = await pictures(page);
+  await waitUntil("pictures go on", LONG_MS, async () => (await pictures(page)) > shown + 30);
+}
+
+describe("behind a NAT", { concurrency: 2 }, () => {
+  for (const [name, start] of Object.entries(launch)) {
+    describe(name, { concurrency: 1 }, () => {
+      let browser;
+      let port;
+
+      before(async () => {
+        browser = await start();
+        const page = await browser.newPage();
+        await page.goto(`${gateway.url}metrics`);
+        port = await mediaPort(page, `/${name}/whep`);
+        await page.close();
+      });
+      after(() => browser?.close());
+
+      // A page that finds the gateway through this NAT alone.
+      async function open(t, nat) {
+        const page = await browser.newPage([throughNat, nat.port]);
+        t.after(() => page.close());
+        await page.goto(`${gateway.url}${name}`);
+        await waitUntil("pictures", LONG_MS, async () => (await pictures(page)) > 30);
+        return page;
+      }
+
+      const sessions = async () =>
+        (await gateway.get("api/sessions")).filter(({ stream_name }) => stream_name === name);
+
+      test("media follows a viewer that is given another port", async (t) => {
+        const nat = await Nat.start(port);
+        t.after(() => nat.stop());
+        const page = await open(t, nat);
+        await countChanges(page);
+        const [before] = await sessions();
+        let followed = 0; // without a check of the browser's
+        for (let i = 0; i < REBINDINGS; i++) {
+          const start = performance.now();
+          await nat.rebind();
+          const media = ({ out, kind }) => !out && kind === "media";
+          await waitUntil("media comes to the new port", LONG_MS, () => nat.passed.some(media));
+          const gap = performance.now() - start;
+          const { passed } = nat;
+          const till = passed.slice(0, passed.findIndex(media));
+          const asked = till.some(({ out, kind }) => out && kind === "check");
+          // The gateway believes no report: it asks the new address first.
+          assert.ok(till.some(({ out, kind }) => !out && kind === "check"), JSON.stringify(till));
+          assert.ok(till.some(({ out, kind }) => out && kind === "answer"), JSON.stringify(till));
+          followed += asked ? 0 : 1;
+          t.diagnostic(`media after ${gap.toFixed(0)} ms, ${asked ? "with a check of the browser's" : "by a report"}`);
+          await goesOn(page);
+        }
+        // Its checks are seconds apart: one may come just then, not each time.
+        assert.ok(followed > 0, "media followed checks alone");
+        assert.deepEqual(await page.evaluate(() => window.changes), []);
+        const [now] = await sessions();
+        assert.equal(now.id, before.id);
+        assert.notEqual(now.remote, before.remote);
+        assert.equal(now.state, "connected");
+      });
+
+      test("a viewer that is given the port of one that is gone plays, and goes on when that one's session ends", async (t) => {
+        const nat = await Nat.start(port);
+        t.after(() => nat.stop());
+        const gone = await open(t, nat);
+        const [former] = await sessions();
+        const ports = await nat.reuse();
+        const page = await open(t, nat);
+        const both = await sessions();
+        assert.equal(both.length, 2);
+        const session = both.find(({ id }) => id !== former.id);
+        const portOf = ({ remote }) => Number(remote.split(":").at(-1));
+        assert.ok(ports.includes(portOf(former)) && ports.includes(portOf(session)), `${ports}: ${former.remote}, ${session.remote}`);
+        await countChanges(page);
+        // It is not heard behind the NAT, but by HTTP.
+        await gone.close();
+        await waitUntil("one session", LONG_MS, async () => (await sessions()).length === 1);
+        await goesOn(page);
+        assert.deepEqual(await page.evaluate(() => window.changes), []);
+        assert.equal((await sessions())[0].id, session.id);
+      });
+    });
   }
-  // Its checks are seconds apart: one may come just then, not each time.
-  assert.ok(followed > 0, "media followed checks alone");
-  assert.deepEqual(await page.evaluate(() => window.changes), []);
-  const [now] = await gateway.get("api/sessions");
-  assert.equal(now.id, before.id);
-  assert.notEqual(now.remote, before.remote);
-  assert.equal(now.state, "connected");
 });
