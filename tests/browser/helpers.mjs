@@ -3,6 +3,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -21,6 +24,10 @@ export const LONG_MS = 120_000;
 const START_MS = LONG_MS;
 const STOP_MS = LONG_MS;
 
+// Whatever ends the tests ends the children too.
+const running = new Set();
+process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+
 // A child process that says on its standard output when it is ready.
 export class Child {
   stdout = "";
@@ -32,10 +39,8 @@ export class Child {
     child.exited = once(child.process, "exit");
     child.exited.catch(() => {}); // reported by the race below
     child.process.stderr.on("data", (data) => (child.stderr += data));
-    // Whatever ends the tests ends the children too.
-    const kill = () => child.process.kill("SIGKILL");
-    process.once("exit", kill);
-    child.exited.then(() => process.off("exit", kill), () => {});
+    running.add(child.process);
+    child.exited.then(() => running.delete(child.process), () => {});
 
     const found = new Promise((resolve) => {
       createInterface({ input: child.process.stdout }).on("line", (line) => {
@@ -141,6 +146,20 @@ export async function startGatewayAt(place, cameras, ...options) {
     stderr: () => child.stderr,
     stop: (signal) => child.stop(signal),
   };
+}
+
+// The same with this file of settings (docs/serve.md); without cameras {name: url} and where it listens, which are added.
+export async function startConfiguredAt(place, cameras, settings) {
+  const folder = mkdtempSync(join(tmpdir(), "gateway-"));
+  const file = join(folder, "gateway.toml");
+  const named = Object.entries(cameras).map(([name, url]) => `[camera.${name}]\nurl = "${url}"\n`);
+  writeFileSync(file, `[http]\nlisten = "${place.address}:0"\n${settings}\n${named.join("")}`);
+  try {
+    const child = await Child.start(...place.onServer(SERVE, ["--config", file]), /^listening on (\S+)$/);
+    return { url: child.ready[1], stop: () => child.stop() };
+  } finally {
+    rmSync(folder, { recursive: true }); // it is read
+  }
 }
 
 // Runs whep_server where it ends by itself.

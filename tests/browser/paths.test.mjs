@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { Certificate } from "./certificate.mjs";
-import { LONG_MS, startCamerasAt, startGatewayAt, waitUntil } from "./helpers.mjs";
+import { LONG_MS, startCamerasAt, startConfiguredAt, startGatewayAt, waitUntil } from "./helpers.mjs";
 import { FilteredPath, NAME, onlyTls, whyNoPaths } from "./paths.mjs";
 import { startBoth } from "./remote_browser.mjs";
 import { WITHIN_BROWSER } from "./synthetic.mjs";
@@ -36,9 +36,9 @@ class Site {
   }
 }
 
-// Both browsers play by this path.
-async function play(t, browsers, url, expected) {
-  const seen = await Promise.all(browsers.map((browser) => browser.play(url, { path: expected })));
+// Both browsers play by this path. relay: they use relays alone.
+async function play(t, browsers, url, expected, relay = false) {
+  const seen = await Promise.all(browsers.map((browser) => browser.play(url, { path: expected, relay })));
   for (const [i, { name }] of browsers.entries()) {
     t.diagnostic(`${name}: ${JSON.stringify(seen[i])}`);
     assert.deepEqual([seen[i].state, seen[i].path], ["playing", expected], `${name}: ${seen[i].reason}`);
@@ -53,6 +53,7 @@ describe("each path alone", { skip, concurrency: 2 }, () => {
     let path;
     let here;
     let url;
+    let plain; // another gateway, whose pages have no certificate
 
     before(async () => {
       certificate = new Certificate(`DNS:${NAME}`);
@@ -64,9 +65,11 @@ describe("each path alone", { skip, concurrency: 2 }, () => {
         args: ["--tls", certificate.file, certificate.key],
       });
       url = here.gateway.url.replace(path.address, NAME);
+      plain = await startConfiguredAt(path, { door: here.cameras.urls[0] }, "[media]\nturn = true");
     });
 
     after(async () => {
+      await plain?.stop();
       await here?.stop();
       certificate.remove();
     });
@@ -80,6 +83,20 @@ describe("each path alone", { skip, concurrency: 2 }, () => {
       test(name, async (t) => {
         path.filter(rules());
         await play(t, here.browsers, url, expected);
+      });
+    }
+
+    // A page without a certificate.
+    for (const [name, expected, relay] of [
+      ["TCP to the port of HTTP only", "tcp", false],
+      ["TCP to the port of HTTP only, by a relay alone", "turn", true],
+    ]) {
+      test(name, async (t) => {
+        const { port } = new URL(plain.url);
+        path.filter({ drop: ["meta l4proto udp drop", `tcp dport != ${port} drop`] });
+        for (const { local, remote } of await play(t, here.browsers, plain.url, expected, relay)) {
+          assert.deepEqual(relay ? local.relayProtocol : remote.port, relay ? "tcp" : Number(port));
+        }
       });
     }
   });

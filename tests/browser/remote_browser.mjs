@@ -35,7 +35,8 @@ export class RemoteBrowser {
     return this.#ask("open", url);
   }
 
-  // Of the page that was opened: {pictures, connections, state}, how many there were, and what it says.
+  // Of the page that was opened: {pictures, connections, remote, state}, how many there were, what kind of candidate the gateway
+  // is, and what it says.
   async seen() {
     return this.#ask("seen");
   }
@@ -123,11 +124,16 @@ async function playInPage([expected, longMs]) {
   return { state, reason, path, ms, local, remote };
 }
 
-function look() {
+async function look() {
   const video = document.querySelector("video");
+  const reports = [...((await window.connections.at(-1)?.getStats()) ?? new Map()).values()];
+  const find = (id) => reports.find((report) => report.id === id);
+  const transport = reports.find((report) => report.type === "transport");
+  const pair = find(transport?.selectedCandidatePairId) ?? reports.find(({ selected }) => selected);
   return {
     pictures: window.shown?.get(video) ?? video.getVideoPlaybackQuality().totalVideoFrames,
     connections: window.connections.length,
+    remote: find(pair?.remoteCandidateId)?.candidateType,
     state: document.getElementById("state").textContent,
   };
 }
