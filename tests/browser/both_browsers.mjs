@@ -1,7 +1,7 @@
 // Chromium and Firefox by the same few words, for tests that ask the same of both.
 
 import { launchFirefox, prepareFirefoxPage } from "./firefox.mjs";
-import { launchBrowser } from "./helpers.mjs";
+import { LONG_MS, launchBrowser } from "./helpers.mjs";
 
 // All of the picture is in view: Chromium tells little of one that is not.
 const VIEWPORT = { width: 1280, height: 860 };
@@ -25,6 +25,7 @@ export const launch = {
     return {
       async newPage(...scripts) {
         const page = await browser.newPage({ viewport: VIEWPORT });
+        page.setDefaultNavigationTimeout(LONG_MS);
         for (const [script, argument] of [[keepConnections], ...scripts]) {
           await page.addInitScript(script, argument);
         }
@@ -38,6 +39,7 @@ export const launch = {
     return {
       async newPage(...scripts) {
         const page = await browser.newPage();
+        page.setDefaultNavigationTimeout(LONG_MS);
         for (const [script, argument] of [[prepareFirefoxPage], [keepConnections], ...scripts]) {
           await page.evaluateOnNewDocument(script, argument);
         }

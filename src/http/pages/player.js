@@ -868,7 +868,8 @@ class Backoff {
     const soon = away && !document.hidden;
     const most = soon ? Math.min(this.#max, Math.max(AWAY_MS, (now - this.#since) / 60)) : this.#max;
     const ms = Math.min(this.#ms, most);
-    this.#ms = Math.min(2 * this.#ms, this.#max);
+    // Looking for it makes later attempts no rarer: it may be starting, or restart again.
+    this.#ms = Math.min(2 * ms, most);
     return ms * (0.75 + Math.random() / 2);
   }
 }
