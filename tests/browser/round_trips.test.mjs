@@ -1,6 +1,6 @@
-// The first media takes three round trips from the answer: a check; ClientHello; Finished. Two, if the ClientHello goes along
-// with the check. That is seen in what passes between browser and gateway; the times are only told, since they depend on the
-// machine.
+// The first media takes three round trips from the answer, a check; ClientHello; Finished, and 15 ms of browser and gateway.
+// Two, if the ClientHello goes along with the check. The round trips are seen in what passes between the two. A machine that is
+// busy with something else needs more than 15 ms now and then, not each time.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -13,6 +13,8 @@ const ROUND_TRIP_MS = 50;
 // Chromium needs two checks for its ClientHello, 50 ms apart: of the first one's answer there must be nothing yet.
 const LONG_ROUND_TRIP_MS = 500;
 const JOINS = 5;
+// What browser and gateway may take together, on top of the round trips.
+const OWN_MS = 15;
 
 let cameras;
 let gateway;
@@ -123,13 +125,14 @@ async function join(page, roundTripMs, begins) {
   }
 }
 
-async function joins(t, page, roundTripMs = ROUND_TRIP_MS, begins = checkComesFirst) {
+async function joins(t, page, roundTripMs = ROUND_TRIP_MS, begins = checkComesFirst, ownMs = OWN_MS) {
   await page.goto(`${gateway.url}metrics`);
   await join(page, roundTripMs, begins); // warms up the browser
   const times = [];
-  for (let i = 0; i < JOINS; i++) {
+  await waitUntil(`at most ${ownMs} ms on top of the round trips`, LONG_MS, async () => {
     times.push(await join(page, roundTripMs, begins));
-  }
+    return times.length >= JOINS && times.some(({ browser, gateway }) => browser + gateway <= ownMs);
+  });
   const all = (name) => times.map((time) => time[name]);
   const ms = (name) => median(all(name)).toFixed(1);
   t.diagnostic(
@@ -169,5 +172,6 @@ test("Chromium that puts DTLS into its checks has media after two", async (t) =>
   if (!(await page.evaluate(offersDtlsInStun))) {
     return t.skip("this Chromium has no DTLS in STUN");
   }
-  await joins(t, page, LONG_ROUND_TRIP_MS, helloGoesAlong);
+  // It waits 50 ms for its second check.
+  await joins(t, page, LONG_ROUND_TRIP_MS, helloGoesAlong, OWN_MS + 50);
 });
