@@ -1,5 +1,5 @@
 // Measures one connection against a connection for each camera, in Chromium and Firefox; prints a table.
-//   node wall_measure.mjs [SECONDS]    of steady playing that CPU is measured in; default 10
+//   node wall_measure.mjs [SECONDS] [BROWSER] [TILES]    SECONDS of steady playing that CPU is measured in; default 10
 // The numbers are those of this machine: compare them with each other, on one that does nothing else.
 
 import { readdir, readFile } from "node:fs/promises";
@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { launchFirefox, prepareFirefoxPage } from "./firefox.mjs";
 import { launchBrowser, startCameras, startGateway, waitUntilLive } from "./helpers.mjs";
 
-const SECONDS = Number(process.argv[2] ?? 10);
+const [SECONDS, BROWSER, TILES] = [Number(process.argv[2] ?? 10), process.argv[3], Number(process.argv[4])];
 const TICKS = 100; // a second, in /proc/PID/stat
 const LOADS = [
   { count: 64, clip: "low180p", layout: "64", viewport: { width: 2560, height: 1440 } },
@@ -90,9 +90,8 @@ async function begin({ names, layout, one }) {
 }
 
 // Runs in the page: sixteen tiles get other cameras.
-function change({ names }) {
+function change({ next }) {
   const all = window.allShown(16);
-  const next = [...names.slice(-16).reverse(), ...names.slice(16)];
   window.wall.tiles = next;
   return all;
 }
@@ -115,15 +114,10 @@ async function measure(launch, { count, clip, layout, viewport }, one) {
     const used = after.map((seconds, i) => (100 * (seconds - before[i])) / SECONDS);
     const held = [await memory(pids), await memory([gateway.pid])];
     const changes = [];
-    for (const _ of [1, 2, 3]) {
-      changes.push(await page.evaluate(change, { names }));
-      await sleep(1_000);
-      await page.evaluate(({ names }) => {
-        const all = window.allShown(16);
-        window.wall.tiles = names;
-        return all;
-      }, { names });
-      await sleep(1_000);
+    const others = [...names.slice(-16).reverse(), ...names.slice(16)];
+    for (const next of [others, names, others, names]) {
+      changes.push(await page.evaluate(change, { next }));
+      await sleep(3_000); // what they catch up with is through
     }
     return { all, used, held, change: Math.min(...changes), worst: Math.max(...changes) };
   } finally {
@@ -136,8 +130,8 @@ async function measure(launch, { count, clip, layout, viewport }, one) {
 console.log(`${cpus().length} x ${cpus()[0].model}; CPU in % of one core, over ${SECONDS} s; memory in MiB\n`);
 console.log("| browser | tiles | connections | all show a picture | CPU browser | CPU server | memory browser | memory server | 16 tiles changed |");
 console.log("|---|---|---|---|---|---|---|---|---|");
-for (const [name, launch] of Object.entries(BROWSERS)) {
-  for (const load of LOADS) {
+for (const [name, launch] of Object.entries(BROWSERS).filter(([name]) => name === (BROWSER ?? name))) {
+  for (const load of LOADS.filter(({ count }) => count === (TILES || count))) {
     for (const one of [true, false]) {
       const { all, used, held, change, worst } = await measure(launch, load, one);
       const tiles = `${load.count} of ${load.clip === "low180p" ? "320x180" : "640x360"}`;
