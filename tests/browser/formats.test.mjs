@@ -31,6 +31,10 @@ function notePictures() {
     window.noted.push({ size: `${width}x${height}`, rtpTimestamp });
     video.requestVideoFrameCallback(look);
   });
+  // Without it Chromium, with nothing else to draw, tells of one picture in many.
+  requestAnimationFrame(function draw() {
+    requestAnimationFrame(draw);
+  });
 }
 
 // In the page: the stats of the newest connection's {audio, video}, with the names of their codecs.
@@ -76,7 +80,7 @@ describe("what browsers do not show as it is", { concurrency: 2 }, () => {
           // Since the first one, in ticks of 90 kHz. It wraps around.
           const times = (seen) => seen.map(({ rtpTimestamp }) => (rtpTimestamp - seen[0].rtpTimestamp) | 0);
           const placesOf = (seen) => new Set(times(seen).map((time) => Math.round(time / ticks) % gop));
-          const pictures = await noted(page, "pictures", (seen) => seen.length > 10 && placesOf(seen).size >= places);
+          const pictures = await noted(page, "pictures", (seen) => seen.length > 5 && placesOf(seen).size >= places);
           const { video } = await page.evaluate(inbound);
           t.diagnostic(`${pictures.length} pictures, ${video.pliCount} requests for a keyframe`);
           assert.deepEqual([...new Set(pictures.map((picture) => picture.size))], [size]);
