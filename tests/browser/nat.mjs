@@ -168,15 +168,15 @@ export class Nat {
     for (const outside of old) (await outside).close();
   }
 
-  // Whoever is behind it is gone without a word. Who comes next is given the ports that were theirs, which are returned; the
-  // gateway still sends there.
+  // Whoever is behind it is gone without a word. Who comes next is given the ports that were theirs; the gateway still sends
+  // there.
   async reuse() {
+    for (const outside of this.#free.splice(0)) outside.close();
     for (const [port, outside] of this.#mappings) {
       this.#gone.add(port);
       this.#free.push((await outside).removeAllListeners("message"));
     }
     this.#mappings.clear();
-    return this.#free.map((outside) => outside.address().port);
   }
 
   async stop() {
