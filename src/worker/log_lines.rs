@@ -12,14 +12,23 @@ use crate::session::SessionEvent;
 use crate::state::{Protocol, SessionState, SlotInfo, StreamId};
 use crate::whip::Output;
 
-/// Viewers of one worker that fail for one reason are told of this often in [`WINDOW`], then counted: a flood
-/// of offers must not be a flood of lines.
+/// What happens to viewers of one worker for one reason is told this often in [`WINDOW`], then counted: a flood of offers, or
+/// of messages, must not be a flood of lines.
 const LINES: u32 = 5;
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Lines that came too often, by the status that they are about.
+/// Lines that came too often, by what they are about.
 #[derive(Debug, Default)]
-pub(super) struct Repeats(Vec<(Status, Repeated)>);
+pub(super) struct Repeats(Vec<(About, Repeated)>);
+
+/// What lines are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    /// Viewers that fail with this status.
+    Failures(Status),
+    /// Data channels of walls, which their pages may open again at once.
+    Channels,
+}
 
 #[derive(Debug)]
 struct Repeated {
@@ -29,13 +38,13 @@ struct Repeated {
 }
 
 impl Repeats {
-    /// Whether there is to be a line about this status, and how many like it were left out since the last.
-    fn admit(&mut self, status: Status, now: Instant) -> Option<u64> {
-        let position = self.0.iter().position(|(known, _)| *known == status);
+    /// Whether there is to be a line about this, and how many like it were left out since the last.
+    fn admit(&mut self, about: About, now: Instant) -> Option<u64> {
+        let position = self.0.iter().position(|(known, _)| *known == about);
         let position = position.unwrap_or_else(|| {
             let (since, lines, left_out) = (now, 0, 0);
             self.0.push((
-                status,
+                about,
                 Repeated {
                     since,
                     lines,
@@ -145,7 +154,8 @@ pub(super) fn viewer(
         }
         (SessionState::Failed, Some(error)) => {
             visit.failed = true;
-            let Some(left_out) = repeats.admit(error.status(), now) else {
+            let about = About::Failures(error.status());
+            let Some(left_out) = repeats.admit(about, now) else {
                 return;
             };
             let more = and_more(left_out);
@@ -165,7 +175,8 @@ pub(super) fn viewer(
             );
         }
         (SessionState::Disconnected, Some(error)) => {
-            if let Some(left_out) = repeats.admit(error.status(), now) {
+            let about = About::Failures(error.status());
+            if let Some(left_out) = repeats.admit(about, now) {
                 let more = and_more(left_out);
                 log::info!(
                     session = session, stream = stream, stream_name = stream_name;
@@ -234,11 +245,14 @@ pub(super) fn slot(viewer: &Viewer, slot: &SlotInfo) {
 }
 
 /// We have closed the data channel of a wall.
-pub(super) fn channel_closed(viewer: &Viewer, why: &str) {
-    log::warn!(
-        session = viewer.id.0;
-        "wall{}: its data channel was closed: {why}", who(viewer)
-    );
+pub(super) fn channel_closed(viewer: &Viewer, why: &str, now: Instant, repeats: &mut Repeats) {
+    if let Some(left_out) = repeats.admit(About::Channels, now) {
+        let more = and_more(left_out);
+        log::warn!(
+            session = viewer.id.0;
+            "wall{}: its data channel was closed: {why}{more}", who(viewer)
+        );
+    }
 }
 
 /// What a viewer watches.
@@ -287,11 +301,11 @@ mod tests {
         let mut said = Vec::new();
         for i in 0..1000 {
             let now = start + Duration::from_millis(20 * i);
-            said.extend(repeats.admit(Status::Ice, now));
+            said.extend(repeats.admit(About::Failures(Status::Ice), now));
         }
         assert_eq!(said, [0, 0, 0, 0, 0, 495, 0, 0, 0, 0]);
         assert_eq!(
-            repeats.admit(Status::Dtls, start),
+            repeats.admit(About::Failures(Status::Dtls), start),
             Some(0),
             "another reason"
         );

@@ -114,7 +114,7 @@ impl Core {
             wall_channel::listen(session, talk, &mut io)
         }));
         match worked {
-            Ok(heard) => self.heard(row, heard),
+            Ok(heard) => self.heard(row, heard, now),
             Err(_) => session.fail(panicked("this session")),
         }
         while let Some(viewer) = self.viewers.get_mut(row)

@@ -155,12 +155,12 @@ impl Talk {
 
 impl Core {
     /// Does what was heard of the session in a row.
-    pub(super) fn heard(&mut self, row: usize, heard: Heard) {
+    pub(super) fn heard(&mut self, row: usize, heard: Heard, now: Instant) {
         let Some(viewer) = self.viewers.get_mut(row) else {
             return;
         };
         if let Some(why) = heard.closed {
-            log_lines::channel_closed(viewer, why);
+            log_lines::channel_closed(viewer, why, now, &mut self.repeats);
         }
         if let Some(message) = heard.message
             && let Some(talk) = &mut viewer.talk

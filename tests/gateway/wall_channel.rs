@@ -1,5 +1,6 @@
 //! What the page of a wall says over its data channel, and what it is told.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use rtsp_webrtc_gateway::config::Config;
@@ -221,4 +222,46 @@ fn a_channel_that_is_misused_is_closed_and_the_picture_goes_on() {
     let before = frames(&page.viewer.viewer);
     page.until("more frames", |viewer| frames(viewer) > before + 20);
     assert_eq!(gateway.sessions().unwrap().len(), 1);
+}
+
+/// Counts lines about channels that were closed because of what came over them.
+struct Closings;
+
+static CLOSINGS: AtomicUsize = AtomicUsize::new(0);
+
+impl log::Log for Closings {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::Level::Warn
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let text = record.args().to_string();
+        let is_one = text.contains("its data channel was closed") && text.contains("not text");
+        CLOSINGS.fetch_add(usize::from(is_one), Ordering::Relaxed);
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn a_page_that_misuses_channel_after_channel_is_no_flood_of_lines() {
+    const CHANNELS: u16 = 40;
+    log::set_logger(&Closings).unwrap();
+    log::set_max_level(log::LevelFilter::Warn);
+    let (gateway, _server) = gateway();
+    let begun = Instant::now();
+    let mut page = Page::open(&gateway, 1);
+    for channel in 0..CHANNELS {
+        if channel > 0 {
+            page.with(|channels, now| channels.open(now, channel, "wall", "wall.1"));
+            page.until("a channel", |viewer| channels(viewer).is_open(channel));
+        }
+        assert!(page.with(|channels, now| channels.send_strange(now, channel)));
+    }
+    page.with(|channels, now| channels.open(now, CHANNELS, "wall", "wall.1"));
+    page.until("a channel", |viewer| channels(viewer).is_open(CHANNELS));
+    let lines = CLOSINGS.load(Ordering::Relaxed);
+    // Five in 10 s.
+    let most = 5 * (1 + begun.elapsed().as_secs() as usize / 10);
+    assert!((1..=most).contains(&lines), "{lines} lines");
 }

@@ -78,6 +78,11 @@ impl Channels {
         )
     }
 
+    /// Sends what is no message of a data channel.
+    pub fn send_strange(&mut self, now: Instant, stream: u16) -> bool {
+        self.write(now, stream, b"?", PayloadProtocolIdentifier::Unknown)
+    }
+
     fn write(
         &mut self,
         now: Instant,
