@@ -17,7 +17,7 @@ use crate::state::{OpId, StreamId, ViewerIdentity, ViewerLimits};
 use crate::whep::http::check_location_prefix;
 use crate::whep::{Response, ice_server};
 use crate::worker::pending_offers::Ticket;
-use crate::worker::{Command, OfferRequest, Posted};
+use crate::worker::{Command, OfferRequest, Posted, memory_is_full};
 
 impl Handle {
     /// Answers a WHEP offer (POST) and creates a session.
@@ -113,11 +113,7 @@ impl Handle {
         if self.shared.tuning.is_full() {
             let refused = &self.shared.refused_for_memory;
             refused.fetch_add(1, Ordering::Relaxed);
-            return Err(Error::new(
-                Status::Limit,
-                "the process has used most of the memory that it may have: raise memory_limit_bytes or the \
-                 limit of its cgroup, or have fewer streams and viewers",
-            ));
+            return Err(memory_is_full());
         }
         if let Some(prefix) = offer.location_prefix {
             check_location_prefix(prefix)?;

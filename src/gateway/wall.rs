@@ -10,7 +10,8 @@ impl Handle {
     /// the picture goes on at the stream's cached keyframe.
     ///
     /// Fails with `NotFound` for the session, the slot and the stream; with `InvalidState` if the session is no
-    /// wall; with `Codec` if the viewer takes no codec of the stream or its variants. The slot stays as it was then.
+    /// wall; with `Codec` if the viewer takes no codec of the stream or its variants; with `Limit` if the stream lives on
+    /// another worker and memory is too short to have it on the wall's as well. The slot stays as it was then.
     pub fn bind_slot(&self, session: SessionId, mid: &str, stream: Option<StreamId>) -> Result<()> {
         let change = SlotChange {
             mid: mid.into(),

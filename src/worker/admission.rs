@@ -56,6 +56,15 @@ pub fn check(limit: Option<usize>, connected: usize, knob: &str) -> Result<()> {
     }
 }
 
+/// Why nothing new is taken while [`Tuning::is_full`](crate::tuning::Tuning::is_full).
+pub fn memory_is_full() -> Error {
+    Error::new(
+        Status::Limit,
+        "the process has used most of the memory that it may have: raise memory_limit_bytes or the \
+         limit of its cgroup, or have fewer streams and viewers",
+    )
+}
+
 /// Why a session had to make room.
 pub fn displaced() -> Error {
     Error::new(

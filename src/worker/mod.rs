@@ -58,6 +58,7 @@ mod wait;
 mod wall;
 mod wall_channel;
 
+pub(crate) use admission::memory_is_full;
 pub(crate) use allocation::OwnAllocation;
 pub(crate) use callers::CallerStats;
 #[cfg(feature = "http")]

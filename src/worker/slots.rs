@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::admission;
 use super::command::SlotsChanged;
 use super::core::Core;
 use super::log_lines;
@@ -51,8 +52,19 @@ impl Core {
         let slot = slot.ok_or_else(|| no_slot(&change.mid))?;
         if let Some(stream) = change.stream.flatten() {
             self.check_codec(viewer, slot, stream)?;
+            self.check_memory(stream)?;
         }
         Ok(slot)
+    }
+
+    /// Fails if the stream would have to be mirrored here and there is no memory for that.
+    fn check_memory(&self, stream: StreamId) -> Result<()> {
+        let streams = &self.streams;
+        let is_here = streams.get(stream).is_some() || streams.mirrors.contains_key(&stream);
+        match self.context.tuning.is_full() && !is_here {
+            true => Err(admission::memory_is_full()),
+            false => Ok(()),
+        }
     }
 
     /// The slots of the session in a row.
