@@ -2720,9 +2720,10 @@ int rtsp_webrtc_gateway_handle_http_async(rtsp_webrtc_gateway *gateway,
  * - `/`, `/{stream}`, `/dashboard`: pages with all cameras, one camera, and the figures of the
  *   gateway; `/player.js`, `/wall.js`: the player, and the wall that uses it;
  * - `/api/gateway`, `/api/streams`, `/api/sessions`: state_json() and its parts, at most 250 ms old;
- * - `/metrics`: metrics().
+ * - `/metrics`: metrics();
+ * - `/api/health`: 204 if all workers answer, for health checks; without a token.
  *
- * WHEP, `/api` and `/metrics` require a token of config.bearer_tokens, or are decided by
+ * WHEP, the rest of `/api`, and `/metrics` require a token of config.bearer_tokens, or are decided by
  * on_authorize. Without both, anyone who can reach the port can watch every stream and read all
  * figures: then listen on a loopback address only, where every program of this machine is let in, or
  * behind a proxy that authenticates. Pages themselves need no token; they ask for it.

@@ -8,6 +8,7 @@
 //! | `/player.js`, `/wall.js`, `/assets/...` | scripts and style sheets of the pages |
 //! | `/api/gateway`, `/api/streams`, `/api/sessions` | figures in JSON |
 //! | `/metrics` | figures for Prometheus |
+//! | `/api/health` | whether all workers answer, for whoever asks |
 //!
 //! All input is bounded: the number of connections ([`Connections`](crate::limit::Connections)), the head of a request (16 KiB),
 //! its body (128 KiB), and the time that each may take.

@@ -233,6 +233,15 @@ impl Site {
         match resource {
             Resource::Page(page) => self::page(page, head),
             Resource::Figures(figures) => self.figures(figures, head, peer).await,
+            Resource::Health => self.health().await,
+        }
+    }
+
+    /// Whether all workers answer, and no more than that: so it takes no token.
+    async fn health(&self) -> Response<Content> {
+        match self.read(Figures::Metrics).await {
+            Ok(_) => respond(HttpResponse::new(204).with("Cache-Control", "no-store")),
+            Err(error) => respond(HttpResponse::from(&error)),
         }
     }
 
@@ -285,6 +294,7 @@ impl Site {
 enum Resource {
     Page(&'static Page),
     Figures(Figures),
+    Health,
 }
 
 #[derive(Clone, Copy)]
@@ -303,6 +313,7 @@ impl Resource {
             "/" => Resource::Page(&pages::CAMERAS),
             "/dashboard" => Resource::Page(&pages::DASHBOARD),
             "/metrics" => Resource::Figures(Figures::Metrics),
+            "/api/health" => Resource::Health,
             "/api/gateway" => Resource::Figures(Figures::Gateway),
             "/api/streams" => Resource::Figures(Figures::Streams),
             "/api/sessions" => Resource::Figures(Figures::Sessions),

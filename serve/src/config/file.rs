@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use log::LevelFilter;
 use rtsp_webrtc_gateway::config::Transport;
 use rtsp_webrtc_gateway::tuning::{KNOBS, Key};
+use toml::de::DeTable;
 
 use super::reader::{Problem, Reader, Section};
 use super::secret::{self, Base};
@@ -21,8 +23,7 @@ const HOUR_MS: i64 = 3_600_000;
 const TIMEOUT_MS: std::ops::RangeInclusive<i64> = 500..=300_000;
 const DELAY_MS: std::ops::RangeInclusive<i64> = 100..=HOUR_MS;
 
-/// Reads a file and everything that it names, and has the library check it.
-pub fn read(path: &Path) -> Result<Settings, Failure> {
+fn read_text(path: &Path) -> Result<String, Failure> {
     let cannot = |why: String| {
         Failure::new(
             Code::NoInput,
@@ -36,6 +37,27 @@ pub fn read(path: &Path) -> Result<Settings, Failure> {
     if text.len() as u64 > MOST {
         return Err(cannot("it has more than 16 MiB".to_owned()));
     }
+    Ok(text)
+}
+
+/// The address of the listener in a file, whatever else is wrong with it; `None` if it names none.
+pub fn listen(path: &Path) -> Result<Option<SocketAddr>, Failure> {
+    let text = read_text(path)?;
+    let (document, _) = DeTable::parse_recoverable(&text);
+    let http = document.get_ref().get("http");
+    let http = http.and_then(|http| http.get_ref().as_table());
+    let Some(listen) = http.and_then(|http| http.get("listen")) else {
+        return Ok(None);
+    };
+    let address = listen.get_ref().as_str().and_then(|text| text.parse().ok());
+    let text = || format!("{}: http.listen must be {ADDRESS}", path.display());
+    let address = address.ok_or_else(|| Failure::new(Code::Config, text()))?;
+    Ok(Some(address))
+}
+
+/// Reads a file and everything that it names, and has the library check it.
+pub fn read(path: &Path) -> Result<Settings, Failure> {
+    let text = read_text(path)?;
     let settings = parse(&text, &Base::of(path));
     let checked = settings.and_then(|settings| {
         rehearse(&settings).map_err(|problem| vec![problem])?;

@@ -66,6 +66,9 @@ fn tokens_open_everything_but_preflights_and_pages() {
         ask(site.address, "OPTIONS", "/door/whep", &[], b"").status,
         200
     );
+    // Nor how the gateway is, more than that it is well.
+    let health = get(site.address, "/api/health");
+    assert_eq!((health.status, &*health.body), (204, ""));
 }
 
 #[test]
