@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use rtsp_webrtc_gateway::error::{Error, Status};
 use rtsp_webrtc_gateway::gateway::Gateway;
-use rtsp_webrtc_gateway::tuning::Key;
 
 use crate::config::Settings;
 use crate::exit::{Code, Failure};
@@ -150,11 +149,10 @@ fn end(
             viewers(gateway)
         );
     }
+    if let Err(error) = gateway.drain() {
+        log::warn!("{}", error.message());
+    }
     while Instant::now() < until && viewers(gateway) > 0 {
-        // The least limit there is: somebody watches, so nobody else may.
-        if let Err(error) = gateway.set_tuning(Key::MaxSessions, 1) {
-            log::warn!("{}", error.message());
-        }
         match asked.recv_timeout(LOOK) {
             Ok(Asked::Reload) | Err(RecvTimeoutError::Timeout) => watchdog.tell_if_due(gateway),
             // Who asks twice does not want to wait.
@@ -168,5 +166,5 @@ fn end(
 }
 
 fn viewers(gateway: &Gateway) -> usize {
-    gateway.sessions().map_or(0, |sessions| sessions.len())
+    gateway.connected_viewers().unwrap_or(0)
 }

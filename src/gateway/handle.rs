@@ -70,6 +70,8 @@ pub(super) struct Shared {
     pub(super) offers: Arc<PendingOffers>,
     /// Offers.
     pub(super) refused_for_memory: AtomicU64,
+    /// No new viewers are taken: see [`Handle::drain`].
+    pub(super) draining: AtomicBool,
     pub(super) workers: Vec<Worker>,
     pub(super) closing: AtomicBool,
 }

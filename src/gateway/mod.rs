@@ -220,6 +220,7 @@ impl Gateway {
             viewer_events: Default::default(),
             offers: Arc::default(),
             refused_for_memory: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
             workers,
             closing: AtomicBool::new(false),
         };

@@ -31,7 +31,8 @@ impl Handle {
     /// Fails with `NotFound` for the stream; with `Sdp`, `TooLarge`, `Fingerprint`, `IceCredentials`
     /// and `Codec` for the SDP; with `InvalidArgument` if the limits name a stream that is no variant of
     /// this one; with `NotReady` while the camera is not live; with `Limit` if a limit
-    /// of sessions is reached; with `WouldDeadlock` inside a callback.
+    /// of sessions is reached; with `ShuttingDown` after [`Handle::drain`]; with `WouldDeadlock` inside a
+    /// callback.
     pub fn handle_whep_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
         role::check_may_block("handle_whep_offer")?;
         let checked = self.check_offer(offer, Said::default())?;
@@ -110,6 +111,13 @@ impl Handle {
     /// Checks all that does not depend on the camera.
     fn check_offer(&self, offer: &WhepOffer<'_>, said: Said) -> Result<Checked> {
         self.check_open()?;
+        if self.shared.draining.load(Ordering::Relaxed) {
+            return Err(Error::new(
+                Status::ShuttingDown,
+                "the gateway is about to shut down and takes no new viewers: try again once it has been \
+                 started again",
+            ));
+        }
         if self.shared.tuning.is_full() {
             let refused = &self.shared.refused_for_memory;
             refused.fetch_add(1, Ordering::Relaxed);

@@ -1,5 +1,7 @@
 //! Queries about sessions, and closing them.
 
+use std::sync::atomic::Ordering;
+
 use super::Handle;
 use crate::error::Result;
 use crate::state::{SessionId, SessionInfo, ViewerLimits};
@@ -20,6 +22,20 @@ impl Handle {
     pub fn sessions(&self) -> Result<Vec<SessionId>> {
         self.check_open()?;
         Ok(self.shared.registry.sessions())
+    }
+
+    /// Returns how many viewers are connected. Neither outputs nor sessions whose viewers have yet to connect count.
+    pub fn connected_viewers(&self) -> Result<usize> {
+        self.check_open()?;
+        Ok(self.shared.registry.connected_viewers())
+    }
+
+    /// Takes no new viewers from now on, before a shutdown that is to wait for those who watch: offers fail with
+    /// `ShuttingDown`, by HTTP 503 with `Retry-After`. Everything else goes on. There is no way back.
+    pub fn drain(&self) -> Result<()> {
+        self.check_open()?;
+        self.shared.draining.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Changes what a viewer asks for, all of it. Waits for its worker; what it is shown changes within

@@ -9,6 +9,7 @@ use rtsp_webrtc_gateway::events::{Events, SessionEvent, StreamEvent};
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::{SessionId, SessionState, StreamId, StreamState};
 use rtsp_webrtc_gateway::tuning::Key;
+use rtsp_webrtc_gateway::whep::HttpRequest;
 use testkit::camera::{Audio, CameraConfig, CameraServer, Fault};
 use testkit::clip::Clip;
 use testkit::viewer::{UdpViewer, Viewer};
@@ -374,4 +375,39 @@ fn a_closed_gateway_says_so() {
         .add_stream("cam", pull("rtsp://127.0.0.1/"))
         .unwrap_err();
     assert_eq!(error.status(), Status::ShuttingDown);
+}
+
+#[test]
+fn a_gateway_that_is_about_to_end_takes_no_new_viewers_and_keeps_those_it_has() {
+    let server = cameras(&["door"]);
+    let gateway = tuned(&[]);
+    gateway
+        .add_stream("door", pull(server.url("door")))
+        .unwrap();
+    let (mut viewer, _) = watch(&gateway, "door");
+    // An answer is no viewer yet.
+    let mut late = chromium();
+    let answer = post(&gateway, "door", &late.viewer.offer()).unwrap();
+    assert_eq!(gateway.connected_viewers(), Ok(1));
+    gateway.drain().unwrap();
+    let refused = post(&gateway, "door", &chromium().viewer.offer()).unwrap_err();
+    assert_eq!(refused.status(), Status::ShuttingDown);
+    let offer = chromium().viewer.offer_of(1, 0);
+    for path in ["/door/whep", "/wall"] {
+        let response = gateway.handle_http(&HttpRequest {
+            method: "POST",
+            path,
+            headers: &[("Content-Type", "application/sdp")],
+            body: offer.as_bytes(),
+            ..HttpRequest::default()
+        });
+        let response = response.unwrap();
+        assert_eq!(response.status, 503, "{path}: {}", response.body);
+        let mut names = response.headers.iter().map(|(name, _)| *name);
+        assert!(names.any(|name| name == "Retry-After"), "{path}");
+    }
+    let before = frames(&viewer.viewer);
+    assert!(viewer.run_till(LONG, has_frames(before + 10)));
+    late.accept(&answer.body);
+    assert!(late.run_till(LONG, has_frames(1)), "it was answered before");
 }

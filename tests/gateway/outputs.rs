@@ -509,6 +509,7 @@ async fn an_output_takes_no_place_of_a_viewer() {
     let url = format!("http://{}/whip", listener.local_addr().unwrap());
     // One before the viewer, and one after it.
     let mut connections = Vec::new();
+    let mut watching = None;
     for viewers in 0..2 {
         let output = gateway.add_output(stream, &options(url.clone())).unwrap();
         let (mut http, asked) = accept(&listener, "POST").await;
@@ -517,6 +518,7 @@ async fn an_output_takes_no_place_of_a_viewer() {
         let live = |info: &OutputInfo| info.state == OutputState::Live;
         until(&gateway, output, "live", live).await;
         connections.push((connection, news));
+        assert_eq!(gateway.connected_viewers(), Ok(viewers));
         if viewers == 0 {
             let gateway = Arc::clone(&gateway);
             let watched = tokio::task::spawn_blocking(move || {
@@ -525,9 +527,10 @@ async fn an_output_takes_no_place_of_a_viewer() {
                 assert_eq!(full.status(), Status::Limit);
                 viewer
             });
-            watched.await.unwrap();
+            watching = Some(watched.await.unwrap());
         }
     }
+    drop(watching);
     for (connection, _) in connections {
         connection.close().await.unwrap();
     }

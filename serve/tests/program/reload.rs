@@ -23,9 +23,8 @@ fn frames(viewer: &Viewer) -> usize {
         .count()
 }
 
-/// A viewer that has the first frame.
-pub fn watch(running: &Running, stream: &str, token: &str) -> UdpViewer {
-    let mut viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
+/// The status and all of the answer to a viewer's offer.
+pub fn offer(running: &Running, stream: &str, token: &str, viewer: &UdpViewer) -> (u16, String) {
     let offer = viewer.viewer.offer();
     let request = format!(
         "POST /{stream}/whep HTTP/1.1\r\nHost: {}\r\nContent-Type: application/sdp\r\nAuthorization: Bearer {token}\r\n\
@@ -33,7 +32,13 @@ pub fn watch(running: &Running, stream: &str, token: &str) -> UdpViewer {
         running.address,
         offer.len()
     );
-    let (status, answer) = exchange(&running.address, request.as_bytes());
+    exchange(&running.address, request.as_bytes())
+}
+
+/// A viewer that has the first frame.
+pub fn watch(running: &Running, stream: &str, token: &str) -> UdpViewer {
+    let mut viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
+    let (status, answer) = offer(running, stream, token, &viewer);
     assert_eq!(status, 201, "{answer}");
     viewer.accept(answer.split_once("\r\n\r\n").unwrap().1);
     assert!(

@@ -4,7 +4,9 @@
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 
-use crate::reload::{camera, watch};
+use testkit::viewer::{UdpViewer, ViewerConfig};
+
+use crate::reload::{camera, offer, watch};
 use crate::running::{DEAD, Folder, LONG, Running, program, wait_for};
 
 struct Manager {
@@ -91,10 +93,41 @@ fn the_service_manager_lets_viewers_stay() {
     running.signal("TERM");
     // An hour and what ending takes, which is more than TimeoutStopSec of the unit.
     manager.wait("STOPPING=1\nEXTEND_TIMEOUT_USEC=3610000000");
+    let newcomer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
+    let (status, answer) = offer(&running, "door", "", &newcomer);
+    assert_eq!(status, 503, "{answer}");
+    assert!(
+        answer.contains("about to shut down") && answer.to_lowercase().contains("\nretry-after: "),
+        "{answer}"
+    );
     // Whether or not the service manager still looks.
     manager.wait("WATCHDOG=1");
     manager.wait("WATCHDOG=1");
     running.signal("TERM");
+    assert!(running.end_asked().success());
+}
+
+#[test]
+fn who_has_not_connected_keeps_nobody_waiting() {
+    let folder = Folder::new("leave");
+    let door = camera("door");
+    let file = folder.write(
+        "gateway.toml",
+        &format!(
+            "[http]\nlisten = \"127.0.0.1:0\"\n[media]\nudp = \"127.0.0.1:0\"\n[service]\ndrain_ms = 3600000\n\
+             [camera.door]\nurl = \"{}\"\n",
+            door.url("door")
+        ),
+    );
+    let running = Running::with_file(&file);
+    wait_for("a camera that is live", || {
+        running.stream("door")["state"] == "live"
+    });
+    let viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
+    let (status, answer) = offer(&running, "door", "", &viewer);
+    assert_eq!(status, 201, "{answer}");
+    running.signal("TERM");
+    running.wait_said("waits up to 3600s for 0 who are connected");
     assert!(running.end_asked().success());
 }
 

@@ -112,6 +112,15 @@ impl Registry {
         Ok(())
     }
 
+    /// Viewers who have connected; outputs are none.
+    pub fn connected_viewers(&self) -> usize {
+        let tables = self.tables.lock();
+        let sessions = tables.sessions.values();
+        sessions
+            .filter(|entry| entry.connected && entry.peer.is_some())
+            .count()
+    }
+
     /// Forgets a session.
     pub fn remove_session(&self, id: SessionId) {
         self.tables.lock().remove_session(id);
