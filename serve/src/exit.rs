@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::logging;
+
 /// Why the program ends, other than because it was asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -36,9 +38,9 @@ impl Failure {
 
     /// Says it on stderr.
     pub fn report(&self) -> ExitCode {
-        for line in self.message.lines() {
-            eprintln!("rtsp-webrtc-gateway: {line}");
-        }
+        let lines = self.message.lines();
+        let lines = lines.map(|line| format!("rtsp-webrtc-gateway: {line}\n"));
+        logging::last_words(lines.collect());
         ExitCode::from(self.code as u8)
     }
 }

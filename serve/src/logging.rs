@@ -1,56 +1,89 @@
-//! Log lines: text or JSON on stderr, or the journal of systemd.
+//! Log lines: text or JSON on stderr, or the journal of systemd. Neither of them is waited for.
 
 #[cfg(target_os = "linux")]
 mod journal;
+mod lines;
 
-use std::io::Write;
-use std::time::SystemTime;
+use std::io;
+use std::time::{Duration, SystemTime};
 
 use log::kv::{Error, Key, Value, VisitSource};
-use log::{LevelFilter, Metadata, Record};
+use log::{Level, LevelFilter, Metadata, Record};
 use serde_json::{Map, json};
 
 use crate::config::{Format, Log};
 use crate::exit::{Code, Failure};
+use lines::Lines;
 
-/// The form of lines.
+/// How long the end of the program waits for who reads stderr.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// The form of lines on stderr.
+#[derive(Clone, Copy)]
 enum Form {
     /// The message alone: for somebody who has just typed the command.
     Bare,
     Text,
     Json,
+}
+
+enum Logger {
+    Stderr(Form, Lines),
     #[cfg(target_os = "linux")]
     Journal(journal::Journal),
 }
 
-struct Logger(Form);
-
 /// Starts logging as configured.
 pub fn start(log: Log) -> Result<(), Failure> {
-    let form = match log.format {
-        Format::Text => Form::Text,
-        Format::Json => Form::Json,
+    let logger = match log.format {
+        Format::Text => to_stderr(Form::Text)?,
+        Format::Json => to_stderr(Form::Json)?,
         Format::Journald => journal()?,
     };
-    install(Logger(form), log.level)
+    install(logger, log.level)
 }
 
 /// Starts logging for a program that has only a command line.
 pub fn start_bare() -> Result<(), Failure> {
-    install(Logger(Form::Bare), LevelFilter::Warn)
+    install(to_stderr(Form::Bare)?, LevelFilter::Warn)
+}
+
+fn to_stderr(form: Form) -> Result<Logger, Failure> {
+    let note = move |left_out: u64| {
+        let text = format_args!("{left_out} log lines are left out: nobody read stderr in time");
+        let mut record = Record::builder();
+        record.level(Level::Warn).target(module_path!());
+        form.line(&record.args(text).build(), SystemTime::now())
+    };
+    let lines = Lines::start(io::stderr(), note).map_err(|error| {
+        let text = format!("cannot start the thread that logs: {error}");
+        Failure::new(Code::Software, text)
+    })?;
+    Ok(Logger::Stderr(form, lines))
+}
+
+/// Says on stderr why the program ends, as far as somebody reads it in time.
+pub fn last_words(text: String) {
+    match Lines::start(io::stderr(), |_| String::new()) {
+        Ok(lines) => {
+            lines.push(text);
+            lines.flush(FLUSH);
+        }
+        Err(_) => eprint!("{text}"),
+    }
 }
 
 #[cfg(target_os = "linux")]
-fn journal() -> Result<Form, Failure> {
+fn journal() -> Result<Logger, Failure> {
     let journal = journal::Journal::open().map_err(|error| {
         let text = format!("log.format: no journal takes lines here: {error}; \"text\" needs none");
         Failure::new(Code::Unavailable, text)
     })?;
-    Ok(Form::Journal(journal))
+    Ok(Logger::Journal(journal))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn journal() -> Result<Form, Failure> {
+fn journal() -> Result<Logger, Failure> {
     let text = "log.format: the journal is a part of systemd, which this system does not have";
     Err(Failure::new(Code::Config, text))
 }
@@ -73,23 +106,33 @@ impl log::Log for Logger {
     }
 
     fn log(&self, record: &Record<'_>) {
-        let line = match &self.0 {
-            Form::Bare => record.args().to_string(),
-            Form::Text => text(record, SystemTime::now()),
-            Form::Json => json(record, SystemTime::now()),
+        match self {
+            Logger::Stderr(form, lines) => lines.push(form.line(record, SystemTime::now())),
             #[cfg(target_os = "linux")]
-            Form::Journal(journal) => {
-                journal.send(record);
-                return;
-            }
-        };
-        // In one piece. Where nobody reads, nothing can be said.
-        let _ = std::io::stderr()
-            .lock()
-            .write_all(format!("{line}\n").as_bytes());
+            Logger::Journal(journal) => journal.send(record),
+        }
     }
 
-    fn flush(&self) {}
+    /// Waits for a moment until what was logged is written.
+    fn flush(&self) {
+        match self {
+            Logger::Stderr(_, lines) => lines.flush(FLUSH),
+            #[cfg(target_os = "linux")]
+            Logger::Journal(_) => {}
+        }
+    }
+}
+
+impl Form {
+    fn line(self, record: &Record<'_>, now: SystemTime) -> String {
+        let mut line = match self {
+            Form::Bare => record.args().to_string(),
+            Form::Text => text(record, now),
+            Form::Json => json(record, now),
+        };
+        line.push('\n');
+        line
+    }
 }
 
 fn time(now: SystemTime) -> impl std::fmt::Display {
@@ -142,7 +185,7 @@ mod tests {
     fn a_line_is_one_json_object_whatever_it_says() {
         let record = Record::builder()
             .args(format_args!("a \"door\"\nis open"))
-            .level(log::Level::Warn)
+            .level(Level::Warn)
             .target("cameras")
             .key_values(&[("stream_name", "door")])
             .build();

@@ -24,10 +24,9 @@ fn main() -> ExitCode {
     let words = std::env::args_os().skip(1);
     let words: Result<Vec<String>, _> = words.map(OsString::into_string).collect();
     let asked = words.map_err(|_| args::usage("the command line is not UTF-8"));
-    asked
-        .and_then(args::parse)
-        .and_then(execute)
-        .unwrap_or_else(|failure| failure.report())
+    let done = asked.and_then(args::parse).and_then(execute);
+    log::logger().flush();
+    done.unwrap_or_else(|failure| failure.report())
 }
 
 fn execute(command: Command) -> Result<ExitCode, Failure> {

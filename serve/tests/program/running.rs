@@ -68,11 +68,7 @@ impl Running {
     }
 
     pub fn spawn(command: &mut Command) -> Running {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = spawn(command);
         let said = Arc::new(Mutex::new(String::new()));
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let saying = Arc::clone(&said);
@@ -82,6 +78,15 @@ impl Running {
                 saying.lock().unwrap().push_str(&std::mem::take(&mut line));
             }
         });
+        Running::listening(child, said)
+    }
+
+    /// One whose stderr is a pipe that nobody reads.
+    pub fn unheard(command: &mut Command) -> Running {
+        Running::listening(spawn(command), Arc::default())
+    }
+
+    fn listening(mut child: Child, said: Arc<Mutex<String>>) -> Running {
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
@@ -154,6 +159,11 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn spawn(command: &mut Command) -> Child {
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
 }
 
 fn get(address: &str, path: &str, token: Option<&str>) -> (u16, String) {

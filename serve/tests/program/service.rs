@@ -160,3 +160,29 @@ fn sockets_that_are_passed_are_used() {
     assert_eq!(running.names(), ["door"]);
     assert!(running.end().success());
 }
+
+#[test]
+fn a_stderr_that_nobody_reads_holds_up_nothing() {
+    let folder = Folder::new("unheard");
+    let manager = Manager::new(&folder);
+    let good = "[http]\nlisten = \"127.0.0.1:0\"\n";
+    let file = folder.write("gateway.toml", good);
+    let mut command = program();
+    command.args(["--config", &file]);
+    command.env("NOTIFY_SOCKET", &manager.path);
+    let running = Running::unheard(&mut command);
+    manager.wait("READY=1");
+    // Each address that is none is a line of 4 KB: more than a pipe takes, and more than waits for it.
+    let wrong = format!("\"{}\",", "x".repeat(4096)).repeat(400);
+    folder.write(
+        "gateway.toml",
+        &format!("{good}[media]\npublic_addresses = [{wrong}]\n"),
+    );
+    running.signal("HUP");
+    manager.wait("RELOADING=1");
+    manager.wait("READY=1");
+    assert_eq!(running.get("/api/health", None).0, 204);
+    running.signal("TERM");
+    manager.wait("STOPPING=1");
+    assert!(running.end_asked().success());
+}
