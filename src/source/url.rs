@@ -226,6 +226,16 @@ impl fmt::Display for CameraUrl {
     }
 }
 
+impl PullOptions {
+    /// The URL as logs have it: without user and password, and without the values in path and query, where some cameras
+    /// take them.
+    ///
+    /// Fails with `Url` or `Credentials` as adding such a stream does, by a sentence that repeats no part of the URL.
+    pub fn shown_url(&self) -> Result<String> {
+        Ok(CameraUrl::parse(self)?.to_string())
+    }
+}
+
 /// The text between `//` and the last `@` of the authority.
 fn userinfo(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("//")?;

@@ -25,7 +25,7 @@ pub struct Camera {
     pub options: PullOptions,
     /// Without.
     pub open: PullOptions,
-    /// The URL without user and password.
+    /// The URL without anything that could be a password.
     pub shown: String,
 }
 
@@ -49,14 +49,6 @@ pub fn run(asked: CheckCamera) -> Result<ExitCode, Failure> {
 
 impl Camera {
     fn of(asked: CheckCamera) -> Result<Camera, Failure> {
-        // The reason could quote a password.
-        let url = Url::parse(&asked.url).map_err(|_| {
-            let text = "that is no URL; a camera's is like rtsp://192.0.2.7:554/stream1";
-            Failure::new(Code::Usage, text)
-        })?;
-        let mut open = url;
-        // URLs without a host take neither; the library refuses them.
-        let _ = (open.set_username(""), open.set_password(None));
         if asked.password_file.is_some() && asked.user.is_none() {
             return Err(Failure::new(
                 Code::Usage,
@@ -73,9 +65,16 @@ impl Camera {
             username: asked.user,
             ..PullOptions::default()
         };
+        // The sentences of the library repeat no part of the URL.
+        let shown = options.shown_url();
+        let shown = shown.map_err(|error| Failure::new(Code::Usage, error.message()))?;
+        let url = Url::parse(&options.url);
+        let mut open = url.map_err(|_| Failure::new(Code::Usage, "that is no URL"))?;
+        // One that has a host takes both.
+        let _ = (open.set_username(""), open.set_password(None));
         Ok(Camera {
             options,
-            shown: open.to_string(),
+            shown,
             open: PullOptions {
                 url: open.into(),
                 ..PullOptions::default()
@@ -94,4 +93,41 @@ fn password_of(path: &Path) -> Result<String, Failure> {
     let contents = contents.map_err(|why| Failure::new(Code::NoInput, why))?;
     let text = String::from_utf8_lossy(&contents);
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn camera(url: &str) -> Result<Camera, Failure> {
+        Camera::of(CheckCamera {
+            url: url.to_owned(),
+            user: None,
+            password_file: None,
+            json: false,
+        })
+    }
+
+    #[test]
+    fn what_is_shown_of_a_url_has_no_password_wherever_cameras_take_it() {
+        for (url, shown) in [
+            ("rtsp://u:SECRET@h:8554/one", "rtsp://h:8554/one"),
+            (
+                "rtsp://h:8554/user=admin_password=SECRET_channel=1",
+                "rtsp://h:8554/...",
+            ),
+            (
+                "rtsp://h:8554/x?channel=1&password=SECRET",
+                "rtsp://h:8554/x?channel=...&password=...",
+            ),
+        ] {
+            assert_eq!(camera(url).unwrap().shown, shown);
+        }
+        for url in ["u:SECRET@cam", "SECRET", "rtsp://u:SE/CRET@cam/"] {
+            let failure = camera(url).err().unwrap();
+            assert_eq!(failure.code, Code::Usage, "{url}");
+            let text = failure.message;
+            assert!(!text.contains("CRET"), "{text}");
+        }
+    }
 }

@@ -82,9 +82,14 @@ pub fn of(findings: &Findings) -> Verdict {
         of_video(video, &mut verdict);
     }
     for warning in &findings.warnings {
-        let plays = match warning.kind {
-            WarningKind::NoKeyframe | WarningKind::NoParameterSets => Plays::Not,
-            _ => Plays::WithLimits,
+        let is_fatal = matches!(
+            warning.kind,
+            WarningKind::NoKeyframe | WarningKind::NoParameterSets
+        );
+        // What came nevertheless, viewers are sent as well.
+        let plays = match is_fatal && findings.video.is_none() {
+            true => Plays::Not,
+            false => Plays::WithLimits,
         };
         verdict.limit(plays, warning.message.clone());
     }

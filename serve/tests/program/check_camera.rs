@@ -122,6 +122,19 @@ fn what_browsers_do_not_play_is_said_with_what_to_do() {
 }
 
 #[test]
+fn a_camera_without_keyframes_plays_if_viewers_are_sent_its_video() {
+    let camera = CameraConfig::new("cam")
+        .recording(recordings::intra_refresh())
+        .recording(recordings::aac());
+    let (_server, url) = serve(camera);
+    let (code, found) = json(&url);
+    assert_eq!(code, Some(1), "{found}");
+    assert!(found["video"]["fps"].as_f64().unwrap() > 5.0, "{found}");
+    assert_eq!(found["warnings"][0]["kind"], "no_keyframe", "{found}");
+    assert!(found["limits"].to_string().contains("gray"), "{found}");
+}
+
+#[test]
 fn quirks_have_their_names_and_meanings() {
     let script = Script::new().exchange(|exchange| {
         if exchange.method == "DESCRIBE" {

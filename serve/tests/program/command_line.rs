@@ -71,6 +71,8 @@ fn what_is_wrong_is_said_by_code_and_sentence_without_passwords() {
         (&["--check"], 64, "--config"),
         (&[&taken, &door], 69, "http: "),
         (&["check-camera"], 64, "URL"),
+        (&["check-camera", "u:hunter2@cam"], 64, "rtsp://"),
+        (&["check-camera", "http://u:hunter2@cam/"], 64, "rtsp://"),
         (&["health", "127.0.0.1:9"], 69, "does not answer"),
     ] {
         let done = run(arguments);
