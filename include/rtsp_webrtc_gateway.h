@@ -2731,7 +2731,8 @@ int rtsp_webrtc_gateway_handle_http_async(rtsp_webrtc_gateway *gateway,
  * Web pages of other sites are refused (403) even where a browser of this machine shows them, except
  * those of config.allowed_origins, which may use WHEP. A listener on a loopback address answers only
  * requests to an IP address, to localhost, or to a name of host_names, and others with 421: another
- * site cannot pass for this one by letting its own name resolve to this machine.
+ * site cannot pass for this one by letting its own name resolve to this machine. So does one on another
+ * address with host_names; without, it answers to any name, and such a site gets what is given without a token.
  *
  * Parameters: options may be NULL for the defaults. *out_port receives the port; out_port may
  * be NULL.

@@ -460,7 +460,7 @@ pub struct HttpOptions {
     /// Names by which viewers reach the listener, without a port; at most 64. A listener on a loopback
     /// address, or with such names, answers requests to them, to `localhost` and to IP addresses, and
     /// others with 421: a page of another site could otherwise let its own name resolve to this machine
-    /// (DNS rebinding).
+    /// (DNS rebinding), as it can with a listener elsewhere that has none.
     pub host_names: Vec<String>,
     /// Take media on this port, too, for viewers whose network passes nothing else: over TCP as with
     /// [`Config::ice_tcp`], and by TURN with [`Config::turn`]. Viewers have to reach the listener itself: a reverse

@@ -116,6 +116,13 @@ fn start(settings: &Settings, sockets: Sockets) -> Result<Gateway, Failure> {
         Some(_) => "https",
         None => "http",
     };
+    if settings.admits_any_name(address.ip()) {
+        log::warn!(
+            "http: anyone who reaches {address} may watch, and so may the web page of another site that a browser \
+             here shows, by a name of its own that leads here (DNS rebinding): a configuration file has \
+             [access] for tokens, and http.host_names for the names that are answered to"
+        );
+    }
     // To the address that was asked for: with a socket that was passed, its port is another one.
     let shown = SocketAddr::new(settings.http.listen.ip(), address.port());
     let mut stdout = std::io::stdout().lock();
@@ -142,15 +149,15 @@ fn end(
 ) -> Result<ExitCode, Failure> {
     service::tell(&News::Stopping(settings.drain + END + SPARE));
     let until = Instant::now() + settings.drain;
+    if let Err(error) = gateway.drain() {
+        log::warn!("{}", error.message());
+    }
     if !settings.drain.is_zero() {
         log::info!(
-            "asked to end: takes no new viewers, and waits up to {:?} for {}",
+            "asked to end: takes no new viewers, and waits up to {:?} for {} who are connected",
             settings.drain,
             viewers(gateway)
         );
-    }
-    if let Err(error) = gateway.drain() {
-        log::warn!("{}", error.message());
     }
     while Instant::now() < until && viewers(gateway) > 0 {
         match asked.recv_timeout(LOOK) {

@@ -41,7 +41,8 @@ impl Handle {
     /// Without [`bearer_tokens`](crate::config::Config::bearer_tokens) and
     /// [`Events::authorizes`](crate::events::Events::authorizes), anyone who reaches the port may
     /// watch every stream and read all figures. Web pages of other sites may not, except those of
-    /// [`allowed_origins`](crate::config::Config::allowed_origins).
+    /// [`allowed_origins`](crate::config::Config::allowed_origins), if the address is loopback or there are
+    /// [`host_names`](HttpOptions::host_names): elsewhere, their own names may resolve to this machine (DNS rebinding).
     ///
     /// Fails with `Io` if the address cannot be bound, with `InvalidArgument` if the certificate or the
     /// private key is not usable, and with `Unsupported` in a build without the feature `http`.

@@ -216,6 +216,12 @@ impl Settings {
         }
     }
 
+    /// Whether the listener, at this address, gives whoever asks by any name what viewers get.
+    pub fn admits_any_name(&self, listen: IpAddr) -> bool {
+        let is_near = listen.to_canonical().is_loopback();
+        !is_near && self.http.host_names.is_empty() && self.tokens.is_empty()
+    }
+
     fn relays(&self) -> bool {
         self.media.turn.unwrap_or(self.http.tls.is_some())
     }

@@ -122,3 +122,44 @@ fn health_is_that_of_the_gateway() {
     assert!(running.end().success());
     assert_eq!(run(&["health", &address]).status.code(), Some(69));
 }
+
+#[test]
+fn health_is_that_of_the_gateway_whatever_its_file_has_become() {
+    let folder = Folder::new("health");
+    let text = |address: &str, token: &str| {
+        format!("[http]\nlisten = \"{address}\"\n[access]\ntokens = [\"{token}\"]\n")
+    };
+    let file = folder.write("gateway.toml", &text("127.0.0.1:0", "first"));
+    let running = Running::with_file(&file);
+    let changed = text(&running.address, "second");
+    for more in ["", "stray = 1\n", "[camera.door]\nurl = 7\n", "[camera\n"] {
+        folder.write("gateway.toml", &format!("{changed}{more}"));
+        let done = run(&["health", "--config", &file]);
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(0), "{more:?}: {said}");
+    }
+    folder.write("gateway.toml", "[http]\nlisten = \"here\"\n");
+    let done = run(&["health", "--config", &file]);
+    assert_eq!(done.status.code(), Some(78));
+    assert!(running.end().success());
+}
+
+#[test]
+fn who_is_let_in_by_any_name_is_warned_of() {
+    let door = format!("door={DEAD}");
+    let open = Running::start(&["0.0.0.0:0", &door]);
+    open.wait_said("DNS rebinding");
+    assert!(open.end().success());
+    let folder = Folder::new("names");
+    let listen = "[http]\nlisten = \"0.0.0.0:0\"\n";
+    for more in [
+        "host_names = [\"nvr.example\"]\n",
+        "[access]\ntokens = [\"secret\"]\n",
+    ] {
+        let text = format!("{listen}{more}[service]\ndrain_ms = 1000\n");
+        let running = Running::with_file(&folder.write("gateway.toml", &text));
+        running.signal("TERM");
+        running.wait_said("asked to end");
+        assert!(!running.said().contains("rebinding"), "{}", running.said());
+    }
+}
