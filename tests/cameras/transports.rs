@@ -270,7 +270,7 @@ fn the_sound_may_be_refused() {
         assert_eq!(
             warnings(&all["camera"]),
             [
-                "it refuses the request for its sound (SETUP): switch the audio of the camera off and on, \
+                "it does not send its sound as it was asked to (SETUP): switch the audio of the camera off and on, \
                  or check that this user may hear it"
             ]
         );
