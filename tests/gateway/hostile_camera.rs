@@ -15,8 +15,10 @@ use testkit::viewer::UdpViewer;
 
 use crate::common::{LONG, cameras, frames, has_frames, pull, tuned, watch};
 
-/// How long the camera is looked at.
+/// How long a camera is looked at that does nothing for which it is given up.
 const ATTACK: Duration = Duration::from_millis(1200);
+/// How long the gateway waits for a response, and for media.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes that a flood sends at most.
 const FLOOD: usize = 64 << 20;
 
@@ -115,7 +117,37 @@ fn survives(evil: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) 
     });
 }
 
-/// The same, for as long as `watch` looks on.
+/// The same, until the stream has failed with one of these sentences.
+fn fails(
+    sentences: &'static [&str],
+    evil: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static,
+) {
+    attack(evil, |gateway, viewer, bad| {
+        let info = || gateway.stream_info(bad).unwrap();
+        let failed = || {
+            let message = info().message;
+            sentences.iter().any(|sentence| message.contains(sentence))
+        };
+        let end = std::time::Instant::now() + LONG;
+        while !failed() {
+            assert!(
+                std::time::Instant::now() < end,
+                "{sentences:?}: {:?}",
+                info()
+            );
+            viewer.run_till(Duration::from_millis(20), |_| false);
+        }
+    });
+}
+
+/// What is said of a camera that answers no longer.
+const SILENT: &[&str] = &["did not respond within 2 s"];
+/// Of one that sends no frames; one that keeps the worker busy meanwhile may be given up for that before.
+const NO_FRAMES_OR_BUSY: &[&str] = &["sent no video for 2 s", "takes more time than it may"];
+const HEADER: &[&str] = &["sends a message header that does not end"];
+const BODY: &[&str] = &["sends a message body that does not end"];
+
+/// Runs a gateway for as long as `watch` looks on.
 fn attack(
     evil: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static,
     watch_on: impl FnOnce(&Gateway, &mut UdpViewer, StreamId),
@@ -153,6 +185,8 @@ fn attack(
     let options = PullOptions {
         username: Some("admin".to_owned()),
         password: Some("s3cret".to_owned()),
+        connect_timeout: Some(PATIENCE),
+        idle_timeout: Some(PATIENCE),
         ..pull(format!("rtsp://{address}/cam"))
     };
     let bad = gateway.add_stream("bad", options).unwrap();
@@ -164,7 +198,6 @@ fn attack(
     assert_eq!(viewer.viewer.video.lost(), 0);
 
     let info = gateway.stream_info(bad).unwrap();
-    println!("{:?} {:?}: {}", info.state, info.status, info.message);
     assert!(!info.message.contains("s3cret"), "{}", info.message);
     gateway.remove_stream(bad).unwrap();
     gateway.shutdown(LONG).unwrap();
@@ -175,8 +208,8 @@ fn attack(
 
 #[test]
 fn silence_and_a_byte_at_a_time() {
-    survives(|_| Ok(()));
-    survives(|peer| {
+    fails(SILENT, |_| Ok(()));
+    fails(SILENT, |peer| {
         peer.request()?;
         for byte in "RTSP/1.0 200 OK\r\nCSeq: 1\r\n".bytes().cycle() {
             peer.stream.write_all(&[byte])?;
@@ -188,7 +221,7 @@ fn silence_and_a_byte_at_a_time() {
 
 #[test]
 fn headers_without_an_end() {
-    survives(|peer| {
+    fails(HEADER, |peer| {
         peer.request()?;
         peer.say("RTSP/1.0 200 OK\r\n")?;
         peer.flood(
@@ -210,11 +243,11 @@ fn endless_line(peer: &mut Peer) -> io::Result<()> {
 
 #[test]
 fn a_header_line_without_an_end() {
-    survives(|peer| {
+    fails(HEADER, |peer| {
         peer.request()?;
         endless_line(peer)
     });
-    survives(|peer| {
+    fails(HEADER, |peer| {
         peer.play(SDP)?;
         peer.rtp(0, true, IDR)?;
         endless_line(peer)
@@ -223,7 +256,7 @@ fn a_header_line_without_an_end() {
 
 #[test]
 fn a_giant_description() {
-    survives(|peer| {
+    fails(BODY, |peer| {
         let (_, cseq) = peer.request()?;
         let line = "a=x:yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n";
         let sdp = SDP.to_owned() + &line.repeat(FLOOD / line.len());
@@ -233,8 +266,15 @@ fn a_giant_description() {
 
 #[test]
 fn lengths_that_lie() {
-    for length in ["-1", "1", "9999999", "18446744073709551615", "1e9"] {
-        survives(move |peer| {
+    // A description of a wrong length is one all the same; SETUP is left unanswered.
+    for (length, sentences) in [
+        ("-1", SILENT),
+        ("1", SILENT),
+        ("9999999", BODY),
+        ("18446744073709551615", BODY),
+        ("1e9", SILENT),
+    ] {
+        fails(sentences, move |peer| {
             let (_, cseq) = peer.request()?;
             peer.say(&format!(
                 "RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\nContent-Type: application/sdp\r\n\
@@ -246,18 +286,18 @@ fn lengths_that_lie() {
 
 #[test]
 fn it_hangs_up_redirects_and_asks_for_passwords_for_ever() {
-    survives(|peer| {
+    fails(&["closed the connection"], |peer| {
         peer.request()?;
         peer.say("RTSP/1.0 200 OK\r\nCSe")?;
         peer.stream.shutdown(std::net::Shutdown::Both)
     });
-    survives(|peer| {
+    fails(&["cannot be reached"], |peer| {
         let (_, cseq) = peer.request()?;
         peer.say(&format!(
             "RTSP/1.0 302 Found\r\nCSeq: {cseq}\r\nLocation: rtsp://127.0.0.1:1/\r\n\r\n"
         ))
     });
-    survives(|peer| {
+    fails(&["refused the user or the password"], |peer| {
         for nonce in 0.. {
             let (_, cseq) = peer.request()?;
             peer.say(&format!(
@@ -270,8 +310,24 @@ fn it_hangs_up_redirects_and_asks_for_passwords_for_ever() {
 }
 
 #[test]
+fn redirects_without_an_end() {
+    // To the peer itself, in place of a description, and while it plays.
+    let again = "Location: /again\r\n\r\n";
+    let sentence = &["redirects again and again"];
+    fails(sentence, move |peer| {
+        let (_, cseq) = peer.request()?;
+        peer.say(&format!("RTSP/1.0 302 Found\r\nCSeq: {cseq}\r\n{again}"))
+    });
+    fails(sentence, move |peer| {
+        peer.play(SDP)?;
+        peer.rtp(0, true, IDR)?;
+        peer.say(&format!("REDIRECT * RTSP/1.0\r\nCSeq: 1\r\n{again}"))
+    });
+}
+
+#[test]
 fn data_on_channels_that_nobody_asked_for() {
-    survives(|peer| {
+    fails(NO_FRAMES_OR_BUSY, |peer| {
         peer.play(SDP)?;
         let mut data = vec![b'$', 77, 0xff, 0xff];
         data.resize(4 + 0xffff, 0x80);
@@ -281,7 +337,7 @@ fn data_on_channels_that_nobody_asked_for() {
 
 #[test]
 fn requests_and_answers_that_nobody_asked_for() {
-    survives(|peer| {
+    fails(&["does not read what it is sent"], |peer| {
         peer.play(SDP)?;
         peer.flood(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\nRTSP/1.0 200 OK\r\nCSeq: 99\r\n\r\n")
     });
@@ -289,7 +345,7 @@ fn requests_and_answers_that_nobody_asked_for() {
 
 #[test]
 fn a_picture_without_an_end() {
-    survives(|peer| {
+    fails(NO_FRAMES_OR_BUSY, |peer| {
         peer.play(SDP)?;
         peer.rtp(0, true, IDR)?;
         let mut fragment = vec![0x7c, 0x85];
@@ -300,7 +356,7 @@ fn a_picture_without_an_end() {
         }
         Ok(())
     });
-    survives(|peer| {
+    fails(NO_FRAMES_OR_BUSY, |peer| {
         peer.play(SDP)?;
         peer.rtp(0, true, IDR)?;
         for _ in 0..FLOOD / 100 {
@@ -312,7 +368,7 @@ fn a_picture_without_an_end() {
 
 #[test]
 fn tiny_pictures_as_fast_as_possible_at_wild_times() {
-    survives(|peer| {
+    fails(NO_FRAMES_OR_BUSY, |peer| {
         peer.play(SDP)?;
         let mut time = 0u32;
         for i in 0..FLOOD as u32 / 20 {
@@ -374,7 +430,7 @@ fn noise_in_well_formed_packets() {
 /// Each packet is in order, and a thousand times as much work as its size.
 #[test]
 fn aggregates_of_tiny_units() {
-    survives(|peer| {
+    fails(NO_FRAMES_OR_BUSY, |peer| {
         peer.play(SDP)?;
         peer.rtp(0, true, IDR)?;
         let mut aggregate = vec![0x78];
@@ -391,7 +447,7 @@ fn aggregates_of_tiny_units() {
 /// Nothing to forgive in any of them.
 #[test]
 fn tiny_pictures_as_fast_as_possible_in_order() {
-    survives(|peer| {
+    fails(NO_FRAMES_OR_BUSY, |peer| {
         peer.play(SDP)?;
         peer.rtp(0, true, IDR)?;
         for picture in 1..FLOOD as u32 / 20 {

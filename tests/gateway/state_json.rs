@@ -2,9 +2,11 @@
 
 use rtsp_webrtc_gateway::config::Config;
 use rtsp_webrtc_gateway::gateway::Gateway;
+use rtsp_webrtc_gateway::state::WarningKind;
 use serde_json::Value;
+use testkit::camera::{Audio, CameraConfig, CameraServer, Script};
 
-use crate::common::{DEAD, LONG, cameras, has_frames, pull, watch};
+use crate::common::{DEAD, LONG, cameras, has_frames, pull, wait_for, watch};
 
 fn state(gateway: &Gateway) -> Value {
     serde_json::from_str(&gateway.state_json().unwrap()).unwrap()
@@ -105,4 +107,29 @@ fn streams_come_in_the_order_of_their_ids_whichever_worker_has_them() {
     assert_eq!(ids.len(), 256);
     assert!(ids.is_sorted());
     assert_eq!(streams[255]["name"], "cam255");
+}
+
+/// A camera is live, and its sound is none that viewers get.
+#[test]
+fn why_a_camera_has_no_sound() {
+    let script = Script::new().description(|sdp| sdp.replace("PCMU/8000", "G729/8000"));
+    let camera = CameraConfig::new("door")
+        .audio(Some(Audio::Pcmu))
+        .script(script);
+    let server = CameraServer::start(vec![camera]).unwrap();
+    let gateway = Gateway::new(Config::default()).unwrap();
+    let door = gateway
+        .add_stream("door", pull(server.url("door")))
+        .unwrap();
+    let info = || gateway.stream_info(door).unwrap();
+    wait_for("the warning", || info().warning.is_some());
+    let why = "its sound is G729, which is not supported: set the camera to G.711 or Opus";
+    let warning = info().warning.unwrap();
+    assert_eq!((warning.kind, &*warning.message), (WarningKind::Audio, why));
+    let stream = &state(&gateway)["streams"][0];
+    assert_eq!(stream["audio_codec"], Value::Null);
+    assert_eq!(stream["warning"]["name"], "audio");
+    assert_eq!(stream["warning"]["message"], why);
+    let metric = "rtsp_webrtc_gateway_stream_warning{stream=\"door\",warning=\"audio\"} 1\n";
+    assert!(gateway.metrics().unwrap().contains(metric));
 }
