@@ -286,18 +286,18 @@ fn lengths_that_lie() {
 
 #[test]
 fn it_hangs_up_redirects_and_asks_for_passwords_for_ever() {
-    fails(&["closed the connection"], |peer| {
+    survives(|peer| {
         peer.request()?;
         peer.say("RTSP/1.0 200 OK\r\nCSe")?;
         peer.stream.shutdown(std::net::Shutdown::Both)
     });
-    fails(&["cannot be reached"], |peer| {
+    survives(|peer| {
         let (_, cseq) = peer.request()?;
         peer.say(&format!(
             "RTSP/1.0 302 Found\r\nCSeq: {cseq}\r\nLocation: rtsp://127.0.0.1:1/\r\n\r\n"
         ))
     });
-    fails(&["refused the user or the password"], |peer| {
+    survives(|peer| {
         for nonce in 0.. {
             let (_, cseq) = peer.request()?;
             peer.say(&format!(
