@@ -219,9 +219,9 @@ impl Source {
         while let Some(event) = self.client.poll_event() {
             match event {
                 Event::Described(description) => {
-                    let choice = match Choice::of(&description, &self.config) {
-                        Ok(choice) => choice,
-                        Err(_) => return self.failure = Some(Failure::NotRtsp),
+                    let Ok(choice) = Choice::of(&description, &self.config) else {
+                        self.failure = Some(Failure::NotRtsp);
+                        return;
                     };
                     let wanted = choice.set_up.iter().map(|&track| Wanted {
                         track,
