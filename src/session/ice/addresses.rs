@@ -37,6 +37,8 @@ const MORE_INTERVAL: Duration = Duration::from_secs(2);
 /// An address of the viewer.
 struct Known {
     path: Path,
+    /// When it was heard of first.
+    since: Instant,
     /// When an authentic check came from there last.
     checked: Instant,
     /// Bytes from there and to there, until it is proven.
@@ -101,6 +103,12 @@ impl Addresses {
         }
     }
 
+    /// Whether nothing was heard of this address when the path of the media was selected.
+    pub fn is_newer(&self, address: Remote) -> bool {
+        self.find(address)
+            .is_none_or(|known| Some(known.since) > self.selected_at)
+    }
+
     /// All of them, and when a check of ours was last answered from there.
     pub fn iter(&self) -> impl Iterator<Item = (Remote, Option<Instant>)> + '_ {
         let remotes = self.remotes.iter();
@@ -149,6 +157,7 @@ impl Addresses {
                 self.make_room();
                 self.remotes.push(Known {
                     path,
+                    since: now,
                     checked: now,
                     received: size,
                     sent: 0,
@@ -187,6 +196,7 @@ impl Addresses {
             self.make_room();
             self.remotes.push(Known {
                 path,
+                since: now,
                 checked: now,
                 received: 0,
                 sent: 0,

@@ -252,14 +252,15 @@ impl IceAgent {
     }
 
     /// Whether this may be where a NAT on the way has moved the viewer to: its own IP address, with a port from
-    /// which no check has come.
+    /// which no check had come when the path was selected. One may have come since, of a browser that keeps consent: that
+    /// does not nominate.
     pub fn may_be_rebound(&self, remote: Remote) -> bool {
         let moved = match (self.selected().map(|path| path.remote), remote) {
             (Some(Remote::Udp(from)), Remote::Udp(to))
             | (Some(Remote::Own(from, _)), Remote::Own(to, _)) => from.ip() == to.ip(),
             _ => false,
         };
-        moved && self.addresses().all(|(known, _)| known != remote)
+        moved && self.addresses.is_newer(remote)
     }
 
     /// An authentic datagram of `size` bytes came from there: media is wanted there, as nothing but checks

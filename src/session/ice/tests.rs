@@ -1,5 +1,5 @@
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rtc::crypto::RTCCryptoProvider;
 use rtc::stun::attributes::{
@@ -351,4 +351,26 @@ fn a_second_restart_replaces_the_first() {
         let response = handle(&mut agent, now, path(1), &check.bytes());
         assert_eq!(response.is_some(), answered, "{username}");
     }
+}
+
+/// Firefox keeps consent by checks that do not nominate. One of them may come from the new port before any report does.
+#[test]
+fn a_nat_may_have_moved_the_viewer_to_a_port_that_was_heard_of_since_the_selection() {
+    let mut agent = agent();
+    let now = Instant::now();
+    let at = |port| Path {
+        remote: SocketAddr::from(([192, 0, 2, 1], port)).into(),
+        local: None,
+    };
+    let check = Check::default().bytes();
+    handle(&mut agent, now, at(5000), &check).unwrap();
+    let later = now + Duration::from_secs(1);
+    handle(&mut agent, later, at(6000), &check).unwrap();
+    assert_eq!(agent.selected(), Some(at(5000)));
+    let may = |agent: &IceAgent, port| agent.may_be_rebound(at(port).remote);
+    assert!(may(&agent, 6000) && may(&agent, 7000) && !may(&agent, 5000));
+    // What is on its way from the former port moves nothing back.
+    agent.rebound(later, at(6000), 60).unwrap();
+    assert_eq!(agent.selected(), Some(at(6000)));
+    assert!(!may(&agent, 5000) && !may(&agent, 6000));
 }

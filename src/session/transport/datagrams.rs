@@ -30,9 +30,6 @@ impl Transport {
                 return self.handle_dtls(path, datagram, io);
             }
             // Nothing but RTCP is expected: all media flows the other way.
-            Some(128..=191) if self.ice.received(path.remote, datagram.len()) => {
-                return self.handle_srtcp(path, datagram, io.now);
-            }
             Some(128..=191) if self.ice.may_be_rebound(path.remote) => {
                 let received = self.handle_srtcp(path, datagram, io.now);
                 if let Received::Rtcp(_) = received
@@ -41,6 +38,9 @@ impl Transport {
                     self.send(path, &check, io);
                 }
                 return received;
+            }
+            Some(128..=191) if self.ice.received(path.remote, datagram.len()) => {
+                return self.handle_srtcp(path, datagram, io.now);
             }
             _ => self.rejected += 1,
         }
