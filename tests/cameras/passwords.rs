@@ -97,8 +97,7 @@ fn a_nonce_that_grows_old_while_it_plays() {
     let script = Script::new().exchange({
         let answered = Arc::clone(&answered);
         move |exchange: &mut Exchange| {
-            if exchange.method == "SETUP" {
-                let session = exchange.header("Session").unwrap_or_default();
+            if let Some(session) = exchange.header("Session") {
                 let id = session.split(';').next().unwrap_or_default();
                 let session = format!("{id};timeout=3");
                 exchange.set("Session", &session);
