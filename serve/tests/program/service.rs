@@ -68,19 +68,21 @@ fn the_service_manager_is_told() {
     assert!(running.end_asked().success());
 }
 
+/// The configuration of a program with this camera that waits an hour for its viewers.
+fn patient(folder: &Folder, door: &str) -> String {
+    let text = format!(
+        "[http]\nlisten = \"127.0.0.1:0\"\n[media]\nudp = \"127.0.0.1:0\"\n[service]\ndrain_ms = 3600000\n\
+         [camera.door]\nurl = \"{door}\"\n"
+    );
+    folder.write("gateway.toml", &text)
+}
+
 #[test]
 fn the_service_manager_lets_viewers_stay() {
     let folder = Folder::new("stay");
     let manager = Manager::new(&folder);
     let door = camera("door");
-    let file = folder.write(
-        "gateway.toml",
-        &format!(
-            "[http]\nlisten = \"127.0.0.1:0\"\n[media]\nudp = \"127.0.0.1:0\"\n[service]\ndrain_ms = 3600000\n\
-             [camera.door]\nurl = \"{}\"\n",
-            door.url("door")
-        ),
-    );
+    let file = patient(&folder, &door.url("door"));
     let mut command = program();
     command.args(["--config", &file]);
     command.env("NOTIFY_SOCKET", &manager.path);
@@ -111,14 +113,7 @@ fn the_service_manager_lets_viewers_stay() {
 fn who_has_not_connected_keeps_nobody_waiting() {
     let folder = Folder::new("leave");
     let door = camera("door");
-    let file = folder.write(
-        "gateway.toml",
-        &format!(
-            "[http]\nlisten = \"127.0.0.1:0\"\n[media]\nudp = \"127.0.0.1:0\"\n[service]\ndrain_ms = 3600000\n\
-             [camera.door]\nurl = \"{}\"\n",
-            door.url("door")
-        ),
-    );
+    let file = patient(&folder, &door.url("door"));
     let running = Running::with_file(&file);
     wait_for("a camera that is live", || {
         running.stream("door")["state"] == "live"
