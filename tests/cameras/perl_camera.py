@@ -7,12 +7,13 @@ librtsp-server-perl ffmpeg
 """
 
 import argparse
-import ctypes
 import signal
 import socket
 import subprocess
 import sys
 import time
+
+from foreign import die_with_parent, plays
 
 FRAMES_PER_SECOND = 25
 KEYFRAME_INTERVAL = 50
@@ -82,27 +83,10 @@ def publisher(options, url):
     return command + ["-f", "rtsp", "-rtsp_transport", "udp", url]
 
 
-def die_with_parent():
-    """Also where this script is killed the hard way."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
 def listens(port):
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1):
             return True
-    except OSError:
-        return False
-
-
-def plays(url, port, tracks):
-    """Whether DESCRIBE lists all tracks; there are none until they are published."""
-    request = f"DESCRIBE {url} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
-            probe.sendall(request.encode())
-            return probe.recv(65536).count(b"\nm=") == tracks
     except OSError:
         return False
 

@@ -7,7 +7,6 @@ ffmpeg
 """
 
 import argparse
-import ctypes
 import os
 import pwd
 import signal
@@ -15,6 +14,8 @@ import socket
 import subprocess
 import sys
 import time
+
+from foreign import die_with_parent, plays
 
 FRAMES_PER_SECOND = 25
 KEYFRAME_INTERVAL = 50
@@ -57,12 +58,6 @@ def server(options, url):
     return command + ["--sout", f"#{sound}rtp{{sdp={url}}}"]
 
 
-def die_with_parent():
-    """Also where this script is killed the hard way."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
 def unprivileged():
     """VLC refuses to run as root."""
     if os.geteuid() != 0:
@@ -75,17 +70,6 @@ def unprivileged():
         "env": {**os.environ, "HOME": "/nonexistent"},
         "cwd": "/",
     }
-
-
-def plays(url, port, tracks):
-    """Whether DESCRIBE lists all tracks; VLC answers 500 or lists fewer while it starts."""
-    request = f"DESCRIBE {url} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
-            probe.sendall(request.encode())
-            return probe.recv(65536).count(b"\nm=") == tracks
-    except OSError:
-        return False
 
 
 def main():
